@@ -1,0 +1,1 @@
+"""Environments and recursions written once in the numba subset; targets run them on every machine."""

@@ -1,0 +1,70 @@
+"""What the core says while it works. User interfaces and sinks subscribe; the core never calls them by name."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Started:
+    """Training began or went on: from `steps` towards `goal` environment steps."""
+
+    steps: int
+    goal: int
+
+
+@dataclass(frozen=True)
+class Progress:
+    """One iteration (collect, update) ended; `row` is its line of metrics."""
+
+    steps: int
+    row: dict[str, float]
+
+
+@dataclass(frozen=True)
+class HyperparameterChanged:
+    """A live hyperparameter took a new value, in force from `steps` on."""
+
+    steps: int
+    name: str
+    old: object
+    new: object
+
+
+@dataclass(frozen=True)
+class CheckpointSaved:
+    """A checkpoint of `steps` stands complete on disk at `path`."""
+
+    steps: int
+    path: str
+
+
+@dataclass(frozen=True)
+class Stopped:
+    """Training ended: `reason` is "steps", "target", "stopped" or "failed"."""
+
+    steps: int
+    reason: str
+
+
+Event = Started | Progress | HyperparameterChanged | CheckpointSaved | Stopped
+
+
+class Emitter:
+    """Hand each event to every subscriber, in order of subscription, on the emitting thread."""
+
+    def __init__(self) -> None:
+        self._subscribers: tuple[Callable[[Event], None], ...] = ()
+
+    def subscribe(self, callback: Callable[[Event], None]) -> Callable[[], None]:
+        """Call `callback` with each event from now on; return the function that ends it."""
+        self._subscribers = (*self._subscribers, callback)
+
+        def unsubscribe() -> None:
+            self._subscribers = tuple(other for other in self._subscribers if other is not callback)
+
+        return unsubscribe
+
+    def emit(self, event: Event) -> None:
+        """Deliver `event`."""
+        for callback in self._subscribers:
+            callback(event)
