@@ -1,0 +1,213 @@
+"""Show a trainer's progress: one calm live display in a terminal, a plain line now and then anywhere else."""
+
+import math
+import sys
+import time
+from collections.abc import Callable, Iterator
+from types import TracebackType
+from typing import Any, Protocol, Self, TextIO
+
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
+from workbench.events import Event, Progress, Started, Stopped
+
+PLAIN_INTERVAL = 10.0
+"""Seconds between two lines where there is no terminal."""
+
+REFRESHES_PER_SECOND = 4
+
+LOSSES = ("policy_loss", "value_loss", "entropy", "kl")
+"""The columns of a metrics row shown beside the return, where a row has them."""
+
+HISTORY = 48
+"""How many points the curve of the episode return keeps."""
+
+_BLOCKS = "▁▂▃▄▅▆▇█"
+_REASONS = {"steps": "finished", "target": "target reached", "stopped": "stopped", "failed": "failed"}
+_displayed: set[int] = set()
+
+
+class Trains(Protocol):
+    """What the display asks of a trainer."""
+
+    algorithm: Any
+
+    @property
+    def id(self) -> str:
+        """Name the run."""
+
+    def subscribe(self, callback: Callable[[Event], None], /) -> Callable[[], None]:
+        """Call `callback` with each event; return the function that ends it."""
+
+
+def duration(seconds: float) -> str:
+    """Write a time in seconds as `m:ss` or `h:mm:ss`; `-:--` when it is not known."""
+    if not math.isfinite(seconds):
+        return "-:--"
+    minutes, rest = divmod(int(seconds + 0.5), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
+
+
+def magnitude(number: float) -> str:
+    """Write a rate in three significant digits: `950`, `12.3 k`, `1.24 M`."""
+    for limit, unit in ((1e9, " G"), (1e6, " M"), (1e3, " k")):
+        if abs(number) >= limit:
+            return f"{number / limit:.3g}{unit}"
+    return f"{number:.3g}"
+
+
+def sparkline(values: list[float]) -> str:
+    """Draw `values` as a row of blocks from their least to their greatest."""
+    low, high = min(values), max(values)
+    scale = (len(_BLOCKS) - 1) / (high - low) if high > low else 0.0
+    return "".join(_BLOCKS[round((value - low) * scale)] for value in values)
+
+
+class Curve:
+    """The course of one number over a run in a bounded number of points: halve the resolution when they are full."""
+
+    def __init__(self, capacity: int) -> None:
+        self.points: list[float] = []
+        self._capacity, self._stride, self._seen = capacity, 1, 0
+
+    def add(self, value: float) -> None:
+        """Take the next value; keep it if it falls on the current stride."""
+        if self._seen % self._stride == 0:
+            self.points.append(value)
+        self._seen += 1
+        if len(self.points) > self._capacity:
+            self.points = self.points[::2]
+            self._stride *= 2
+
+
+class Summary:
+    """The latest state of a run, as the events tell it."""
+
+    def __init__(self) -> None:
+        self.steps, self.goal = 0, 0
+        self.reason: str | None = None
+        self.row: dict[str, float] = {}
+        self.rate = math.nan
+        self.returns = Curve(HISTORY)
+
+    def take(self, event: Event) -> None:
+        """Bring the state up to date with `event`."""
+        self.steps = event.steps
+        if isinstance(event, Started):
+            self.goal, self.reason, self.rate = event.goal, None, math.nan
+        elif isinstance(event, Progress):
+            self.row = event.row
+            rate = event.row.get("steps_per_second", math.nan)
+            if math.isfinite(rate):
+                self.rate = rate if math.isnan(self.rate) else 0.9 * self.rate + 0.1 * rate
+            episode_return = event.row.get("episode_return", math.nan)
+            if math.isfinite(episode_return):
+                self.returns.add(episode_return)
+        elif isinstance(event, Stopped):
+            self.reason = event.reason
+
+    @property
+    def remaining(self) -> float:
+        """Estimate the seconds until the goal; NaN before the first measurement."""
+        return (self.goal - self.steps) / self.rate if self.rate > 0 else math.nan
+
+    def numbers(self) -> Iterator[tuple[str, str]]:
+        """Yield what there is to say of the learning: a name and a value in four significant digits."""
+        for name in ("episode_return", *LOSSES):
+            value = self.row.get(name, math.nan)
+            if math.isfinite(value):
+                yield name.replace("_", " "), f"{value:.4g}"
+
+    def line(self) -> str:
+        """Say it all in one line without control characters."""
+        share = f" ({self.steps / self.goal:.0%})" if self.goal else ""
+        head = f"{self.steps:,}/{self.goal:,} steps{share}"
+        rate = f"{magnitude(self.rate)} steps/s" if math.isfinite(self.rate) else ""
+        end = _REASONS.get(self.reason, self.reason) if self.reason else f"ETA {duration(self.remaining)}"
+        return "  ".join(part for part in (head, rate, end, *(f"{n} {v}" for n, v in self.numbers())) if part)
+
+
+class TerminalProgress:
+    """Follow `trainer` while the `with` block runs, and leave the terminal as it was.
+
+    The training thread only stores each event; a thread of the display draws, a few times a second. Inside another
+    display of the same trainer it does nothing, so that the outer one decides.
+
+    Args:
+        trainer: What to follow.
+        quiet: Show nothing, and keep an inner display from showing anything.
+        file: Where to write; standard output by default. A terminal gets the live display, anything else plain lines.
+        clock: Seconds on a clock that never goes back.
+    """
+
+    def __init__(
+        self,
+        trainer: Trains,
+        *,
+        quiet: bool = False,
+        file: TextIO | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._trainer, self._quiet, self._clock = trainer, quiet, clock
+        self._console = Console(file=file or sys.stdout, highlight=False)
+        self._summary = Summary()
+        self._live: Live | None = None
+        self._next_line = 0.0
+        self._owner = False
+        self._unsubscribe: Callable[[], None] | None = None
+
+    def __enter__(self) -> Self:
+        """Begin to follow."""
+        self._owner = id(self._trainer) not in _displayed
+        if not self._owner:
+            return self
+        _displayed.add(id(self._trainer))
+        if self._quiet:
+            return self
+        self._next_line = self._clock() + PLAIN_INTERVAL
+        self._unsubscribe = self._trainer.subscribe(self._take)
+        if self._console.is_terminal:
+            self._live = Live(self, console=self._console, refresh_per_second=REFRESHES_PER_SECOND)
+            self._live.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        """Draw the last state and give the terminal back, whatever happened."""
+        if self._owner:
+            _displayed.discard(id(self._trainer))
+        if self._unsubscribe is not None:
+            self._unsubscribe()
+        if self._live is not None:
+            self._live.stop()
+
+    def _take(self, event: Event) -> None:
+        self._summary.take(event)
+        if self._live is None:
+            now = self._clock()
+            if isinstance(event, Stopped) or (isinstance(event, Progress) and now >= self._next_line):
+                self._next_line = now + PLAIN_INTERVAL
+                self._console.print(self._summary.line(), soft_wrap=True)
+
+    def __rich__(self) -> RenderableType:
+        """Draw the state as it is now."""
+        summary = self._summary
+        title = Text.assemble((type(self._trainer.algorithm).__name__, "bold"), "  ", (self._trainer.id, "dim"))
+        head = Table.grid(padding=(0, 2))
+        bar = ProgressBar(total=max(summary.goal, 1), completed=summary.steps, width=32)
+        rate = f"{magnitude(summary.rate)} steps/s" if math.isfinite(summary.rate) else "compiling"
+        end = _REASONS.get(summary.reason, summary.reason) if summary.reason else f"ETA {duration(summary.remaining)}"
+        head.add_row(bar, f"{summary.steps:,} / {summary.goal:,} steps", Text(rate, "cyan"), end)
+        body = Table.grid(padding=(0, 2))
+        numbers = list(summary.numbers())
+        body.add_row(*(Text.assemble((f"{name} ", "dim"), (value, "bold")) for name, value in numbers))
+        drawn: list[RenderableType] = [title, head, body]
+        if len(summary.returns.points) > 1 and "utf" in self._console.encoding:
+            drawn.append(Text.assemble(("episode return ", "dim"), (sparkline(summary.returns.points), "green")))
+        return Group(*drawn)
