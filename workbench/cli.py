@@ -10,6 +10,7 @@ from importlib import import_module
 from types import ModuleType
 from typing import NoReturn
 
+from workbench.commands.output import INTERRUPTED
 from workbench.commands.settings import flag
 from workbench.errors import InputError, WorkbenchError, unknown_name
 from workbench.version import __version__
@@ -23,9 +24,6 @@ COMMANDS = {
     "doctor": ("doctor", "check this installation and say how to mend it"),
 }
 """For each command: its module in `workbench.commands`, and what it does."""
-
-INTERRUPTED = 130
-"""The exit code of a command ended by Ctrl-C: 128 + SIGINT, as shells have it."""
 
 
 class Parser(argparse.ArgumentParser):

@@ -1,1 +1,1 @@
-"""The commands of `workbench`, one file each, with `SUMMARY`, `configure(parser, arguments)` and `run(options) -> int`."""
+"""The commands of `workbench`, one file each: `configure(parser, arguments)`, and `run(options)`, the exit code."""

@@ -5,6 +5,9 @@ import math
 import sys
 from typing import Any
 
+INTERRUPTED = 130
+"""The exit code of a command ended by Ctrl-C: 128 + SIGINT, as shells have it."""
+
 
 def finite(value: Any) -> Any:
     """Replace NaN and infinities, which JSON has no word for, by None, at any depth."""

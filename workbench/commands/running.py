@@ -3,8 +3,7 @@
 import sys
 from typing import Any
 
-from workbench.cli import INTERRUPTED
-from workbench.commands.output import print_json, print_pairs
+from workbench.commands.output import INTERRUPTED, print_json, print_pairs
 from workbench.events import Event, Stopped
 from workbench.trainer import Trainer
 from workbench.ui.terminal import TerminalProgress, duration, magnitude

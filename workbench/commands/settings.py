@@ -80,7 +80,8 @@ def read_file(path: str | None) -> dict[str, Value]:
     for name, value in table.items():
         if not isinstance(value, bool | int | float | str):
             raise InputError(
-                f"{name} in --config={path!r} is a {type(value).__name__}; write every setting as `name = value`, without tables."
+                f"{name} in --config={path!r} is a {type(value).__name__}; "
+                "write every setting as `name = value`, without tables."
             )
     return table
 

@@ -1,0 +1,87 @@
+# Everything sets itself up: `make demo` and `make test` need Python 3.11 or later and make, nothing else and no root.
+# PYTHON=... chooses the interpreter, ARGS=... passes more arguments to lab, test and bench.
+
+.DELETE_ON_ERROR:
+.SUFFIXES:
+.DEFAULT_GOAL := help
+.PHONY: help setup demo lab test check lint types coverage format learning browser docs wheel bench clean
+
+BIN := .venv/bin
+READY := .venv/ready
+ARGS ?=
+TUTORIAL := notebooks/tutorials/01_first_run.ipynb
+RUN := runs/demo-$(shell date +%Y%m%d-%H%M%S)
+# COVER=1 makes `test` measure coverage on its way.
+PYTEST := $(BIN)/python -m $(if $(COVER),coverage run -m,) pytest
+
+help: ## list the targets
+	@echo "make TARGET, where TARGET is one of:"
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  \1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "%-12s%s\n", $$1, $$2 }'
+
+$(READY): pyproject.toml constraints.txt
+	@sh .ci/venv .venv
+	@echo "Installing the pinned dependencies and the package into .venv (minutes, the first time) ..."
+	@$(BIN)/python -m pip install --quiet --constraint constraints.txt hatchling editables
+	@$(BIN)/python -m pip install --quiet --constraint constraints.txt --no-build-isolation --editable '.[lab,docs,dev]'
+	@touch $@
+
+setup: $(READY) ## make .venv with the package, editable, and everything it needs
+
+demo: $(READY) ## train PPO on CartPole-v1 until solved, evaluate it, leave the tutorial as a page
+	@$(BIN)/workbench train CartPole-v1 --target-return 475 --run-dir $(RUN)
+	@echo
+	@$(BIN)/workbench eval $(RUN) --episodes 100
+	@echo
+	@$(BIN)/python notebooks/to_html.py $(TUTORIAL) demo
+	@echo
+	@echo "The run:      $(RUN)  (metrics, checkpoints)"
+	@echo "The tutorial: demo/01_first_run.html  (open it in a browser; no kernel, no network needed)"
+	@echo "Go on with:   make lab  (JupyterLab on the tutorials), or $(BIN)/workbench --help"
+
+lab: $(READY) ## open JupyterLab on the tutorials
+	@$(BIN)/jupyter lab notebooks/tutorials $(ARGS)
+
+test: $(READY) ## run the fast tests and every notebook
+	$(PYTEST) $(ARGS)
+	$(BIN)/python -m pytest --nbval-lax --nbval-current-env --nbval-cell-timeout=120 notebooks
+
+check: lint types ## run what CI demands of every change: lint, types, tests, coverage
+	@$(MAKE) --no-print-directory test COVER=1
+	@$(MAKE) --no-print-directory coverage
+
+lint: $(READY) ## check style, docstrings and format
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+
+types: $(READY) ## check types, strictly
+	$(BIN)/mypy
+
+coverage: $(READY) ## finish the measurement `make test COVER=1` began: the kernels with the JIT off, then the report
+	NUMBA_DISABLE_JIT=1 $(BIN)/python -m coverage run -m pytest tests/kernels
+	$(BIN)/python -m coverage combine --quiet
+	$(BIN)/python -m coverage report
+
+format: $(READY) ## rewrite the sources to the style
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+learning: $(READY) ## run the tests that train agents to their goals
+	$(BIN)/python -m pytest -m "learning or slow"
+
+browser: $(READY) ## run the tests in a real JupyterLab, in the system's Chromium
+	@sh .ci/chromium
+	$(BIN)/python -m pytest -m browser
+
+docs: $(READY) ## build the site into docs/_build/html
+	$(BIN)/python -m sphinx -W --keep-going -b html docs docs/_build/html
+
+wheel: $(READY) ## build the wheel into dist/
+	@rm -rf dist
+	$(BIN)/python -m build --wheel --no-isolation --outdir dist
+
+bench: $(READY) ## measure steps per second: environment alone, with the network, with learning
+	@for policy in random mlp train; do $(BIN)/workbench bench CartPole-v1 --lanes 4096 --policy $$policy $(ARGS); echo; done
+
+clean: ## remove what was built; runs/ and demo/ stay
+	rm -rf .venv dist build htmlcov docs/_build docs/generated .coverage .coverage.* .mypy_cache .pytest_cache .ruff_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

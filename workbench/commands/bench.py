@@ -1,0 +1,90 @@
+"""Measure steps per second: the environment alone (random), with PPO's network acting (mlp), PPO end to end (train)."""
+
+import argparse
+import dataclasses
+from typing import Any
+
+from workbench.commands.output import print_json, print_pairs
+from workbench.commands.settings import add_flags, from_flags, option
+from workbench.errors import InputError
+from workbench.hyperparameters import Hyperparameter
+from workbench.ui.terminal import magnitude
+
+POLICIES = ("random", "mlp", "train")
+HYPERPARAMETERS = ("epochs", "horizon")
+"""Those of PPO that decide how fast it is; their help and ranges come from its declarations."""
+
+SETTINGS = (
+    option("lanes", int, "environments stepped side by side", default=4096, low=1),
+    option("seconds", float, "least time of each repeat", default=2.0, low=0.001),
+    option("repeats", int, "measurements; the median counts", default=3, low=1),
+    option("seed", int, "of everything random", default=0, low=0),
+    option("threads", int, "threads of what is measured: the environment's for random, else torch's", low=1),
+    dataclasses.replace(option("policy", str, "what to measure", default="random"), choices=POLICIES),
+    dataclasses.replace(
+        option("backend", str, "of the environment, for random and mlp", default="auto"),
+        choices=("auto", "native", "gymnasium"),
+    ),
+)
+
+
+def hyperparameters() -> list[Hyperparameter]:
+    """Return PPO's declarations of `HYPERPARAMETERS`."""
+    from workbench.algorithms import PPO
+    from workbench.hyperparameters import declared
+
+    return [declared(PPO)[name] for name in HYPERPARAMETERS]
+
+
+def configure(parser: argparse.ArgumentParser, arguments: list[str]) -> None:
+    """Add the arguments of `bench`."""
+    parser.add_argument("environment", metavar="ENV", help="a name `workbench list` shows, or a Gymnasium id")
+    add_flags(parser, SETTINGS)
+    add_flags(parser.add_argument_group("hyperparameters of PPO, for mlp and train"), hyperparameters())
+
+
+def measure(environment: str, settings: dict[str, Any], given: dict[str, Any]) -> Any:
+    """Run the benchmark that `settings` choose.
+
+    Raises:
+        InputError: If a setting does not apply to the policy.
+    """
+    from workbench import benchmark
+
+    policy, backend = settings["policy"], settings["backend"]
+    common = (environment, settings["lanes"], settings["seconds"], settings["seed"])
+    options = {"threads": settings["threads"], "repeats": settings["repeats"]}
+    unused = [name for name in given if policy == "random" or (policy == "mlp" and name == "epochs")]
+    if unused:
+        raise InputError(f"--{unused[0]}={given[unused[0]]} has no meaning with --policy {policy}; use --policy train.")
+    if policy == "random":
+        return benchmark.random_policy(*common, backend=backend, **options)
+    if policy == "mlp":
+        return benchmark.mlp_policy(*common, backend=backend, **options, **given)
+    if backend != "auto":
+        raise InputError(f"--backend={backend} has no meaning with --policy train; leave it out.")
+    return benchmark.training(*common, **options, **given)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Measure and report; return 0."""
+    settings = from_flags(SETTINGS, options, "bench")
+    values = from_flags(hyperparameters(), options, "PPO")
+    given = {name: value for name, value in values.items() if getattr(options, name) is not None}
+    result = measure(options.environment, settings, given)
+    if options.json:
+        print_json({"steps_per_second": result.steps_per_second, **dataclasses.asdict(result)})
+        return 0
+    spread = f"{magnitude(min(result.repeats))} to {magnitude(max(result.repeats))}"
+    print_pairs(
+        {
+            "environment": f"{result.environment} ({result.backend})",
+            "policy": " ".join([result.policy, *(f"{name}={value}" for name, value in result.settings.items())]),
+            "lanes": result.lanes,
+            "threads": result.threads,
+            "steps per second": f"{magnitude(result.steps_per_second)}  (median of {len(result.repeats)}: {spread})",
+            "processor": result.processor,
+            "versions": ", ".join(f"{name} {found}" for name, found in result.versions.items()),
+        }
+    )
+    return 0

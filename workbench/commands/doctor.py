@@ -1,0 +1,183 @@
+"""Check this installation: what is there, what is missing, and how to mend it.
+
+The exit code is 1 if something is broken.
+"""
+
+import argparse
+import os
+import platform
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from workbench import machine
+from workbench.commands.output import print_json
+
+OK, NOTE, BROKEN = "ok", "note", "broken"
+SUBSHELLS = "7.0"
+"""The first ipykernel that answers the panel while a cell blocks."""
+
+SUBSHELL_FRONT_END = "4.4"
+"""The first JupyterLab that asks for it."""
+
+
+@dataclass(frozen=True)
+class Check:
+    """One finding: `state` is ok, note (works, could be better) or broken; `fix` says what to do, if anything."""
+
+    name: str
+    state: str
+    found: str
+    fix: str = ""
+
+
+def check_python() -> Iterator[Check]:
+    """Look at Python and the machine."""
+    yield Check("python", OK, f"{platform.python_version()} at {sys.executable}")
+    yield Check("platform", OK, platform.platform())
+    features = ", ".join(machine.processor_features()) or "no known vector extensions"
+    yield Check("processor", OK, f"{machine.processor()}; {machine.processors()} usable; {features}")
+
+
+def check_requirements() -> Iterator[Check]:
+    """Compare the installed libraries with what the package requires."""
+    yield Check("rl-workbench", OK, str(machine.versions()["workbench"]))
+    for name, oldest in machine.required().items():
+        yield compare(name, oldest, BROKEN, f"pip install '{name}>={oldest}'")
+
+
+def compare(name: str, oldest: str, state: str, fix: str) -> Check:
+    """Compare one distribution's version with the oldest that works."""
+    found = machine.installed(name)
+    if found is None:
+        return Check(name, state, "not installed", fix)
+    return (
+        Check(name, state, f"{found} is older than {oldest}", fix)
+        if machine.older(found, oldest)
+        else Check(name, OK, found)
+    )
+
+
+def check_compiler() -> Iterator[Check]:
+    """Compile and run an environment, and see how its threads come about."""
+    import numba
+
+    from workbench.benchmark import random_policy
+
+    result = random_policy("CartPole-v1", lanes=4096, seconds=0.05, seed=0, repeats=1)
+    yield Check(
+        "native environments", OK, f"{result.environment} runs at {result.steps_per_second / 1e6:.0f} M steps/s"
+    )
+    layer = numba.threading_layer()
+    fix = "install libgomp (Debian: apt-get install libgomp1), or pip install tbb" if layer == "workqueue" else ""
+    yield Check("numba threads", NOTE if fix else OK, f"{numba.get_num_threads()}, layer {layer}", fix)
+
+
+def check_cache() -> Iterator[Check]:
+    """See whether compiled environments can be kept between processes."""
+    import workbench_kernels
+
+    where = Path(os.environ.get("NUMBA_CACHE_DIR") or Path(workbench_kernels.__file__).parent)
+    try:
+        where.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=where):
+            yield Check("compilation cache", OK, str(where))
+    except OSError as error:
+        fix = "set NUMBA_CACHE_DIR to a folder you can write, or every process may compile anew"
+        yield Check("compilation cache", NOTE, f"{where} cannot be written ({error.strerror})", fix)
+
+
+def check_torch() -> Iterator[Check]:
+    """Look at torch's threads and devices."""
+    import torch
+
+    yield Check("torch threads", OK, str(torch.get_num_threads()))
+    if torch.cuda.is_available():
+        names = ", ".join(torch.cuda.get_device_name(index) for index in range(torch.cuda.device_count()))
+        yield Check("cuda", OK, f"{names} (CUDA {torch.version.cuda})")
+    else:
+        yield Check("cuda", OK, "none; training runs on the CPU")
+
+
+def check_notebook() -> Iterator[Check]:
+    """Look at the notebook's packages, the bundled panel and the kernel's subshells."""
+    fix = "pip install 'rl-workbench[lab]'"
+    checks = [compare(name, oldest, NOTE, fix) for name, oldest in machine.required("lab").items()]
+    yield from checks
+    missing = [check.name for check in checks if check.state != OK]
+    yield Check(
+        "[lab] extra",
+        NOTE if missing else OK,
+        f"lacks {', '.join(missing)}" if missing else "complete",
+        fix if missing else "",
+    )
+    bundle = sorted(path.name for path in (Path(__file__).parents[1] / "ui" / "static").glob("*.*"))
+    reinstall = "reinstall rl-workbench: its wheel carries the panel"
+    yield Check(
+        "panel", OK if bundle else BROKEN, ", ".join(bundle) or "its files are missing", "" if bundle else reinstall
+    )
+    kernel, front_end = machine.installed("ipykernel"), machine.installed("jupyterlab")
+    if kernel and front_end:
+        able = not machine.older(kernel, SUBSHELLS) and not machine.older(front_end, SUBSHELL_FRONT_END)
+        found = "the panel answers while a cell blocks" if able else "the panel waits while a cell blocks"
+        upgrade = "" if able else f"pip install 'ipykernel>={SUBSHELLS}' 'jupyterlab>={SUBSHELL_FRONT_END}'"
+        yield Check("subshells", OK if able else NOTE, found, upgrade)
+
+
+GROUPS: tuple[Callable[[], Iterator[Check]], ...] = (
+    check_python,
+    check_requirements,
+    check_torch,
+    check_compiler,
+    check_cache,
+    check_notebook,
+)
+
+
+def examine() -> Iterator[Check]:
+    """Run every check; one that fails is itself a finding."""
+    for group in GROUPS:
+        try:
+            yield from group()
+        except Exception as error:  # a diagnosis reports what it meets, whatever that is
+            name = group.__name__.removeprefix("check_").replace("_", " ")
+            yield Check(
+                name,
+                BROKEN,
+                f"{type(error).__name__}: {error}",
+                "reinstall: pip install --force-reinstall rl-workbench",
+            )
+
+
+def configure(parser: argparse.ArgumentParser, arguments: list[str]) -> None:
+    """Add nothing: `doctor` takes no arguments of its own."""
+
+
+def show(check: Check) -> None:
+    """Print one finding, and its fix on a line of its own."""
+    mark = {OK: "✓", NOTE: "!", BROKEN: "✗"}[check.state]
+    if "utf" not in (sys.stdout.encoding or "").lower():
+        mark = {OK: "ok", NOTE: "note", BROKEN: "BROKEN"}[check.state]
+    print(f"{mark} {check.name}: {check.found}")
+    if check.fix:
+        print(f"    fix: {check.fix}")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Report; return 1 if anything is broken."""
+    checks: list[Check] = []
+    for check in examine():
+        checks.append(check)
+        if not options.json:
+            show(check)
+    broken = sum(check.state == BROKEN for check in checks)
+    if options.json:
+        record: dict[str, Any] = {"healthy": broken == 0, "versions": machine.versions()}
+        print_json({**record, "checks": [asdict(check) for check in checks]})
+    else:
+        notes = sum(check.state == NOTE for check in checks)
+        print(f"\n{broken} broken, {notes} to improve" if broken or notes else "\nall is well")
+    return 1 if broken else 0
