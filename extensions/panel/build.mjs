@@ -1,0 +1,23 @@
+// Bundle the panel, with uPlot and its licence inside, into the Python package. Users have no node: the result is committed.
+import { readFileSync } from "node:fs";
+import { build } from "esbuild";
+
+const destination = process.argv[2] ?? new URL("../../workbench/ui/static", import.meta.url).pathname;
+const licence = readFileSync(new URL("node_modules/uplot/LICENSE", import.meta.url), "utf8").trim();
+const banner = `/*! rl-workbench panel, MIT. Built from extensions/panel by "npm run build"; do not edit.\n\nContains uPlot:\n\n${licence}\n*/`;
+
+await build({
+  absWorkingDir: new URL(".", import.meta.url).pathname,
+  entryPoints: [
+    { in: "src/index.ts", out: "panel" },
+    { in: "src/panel.css", out: "panel" },
+  ],
+  outdir: destination,
+  bundle: true,
+  format: "esm",
+  target: ["es2022", "chrome110", "firefox115", "safari16.4"],
+  minify: true,
+  charset: "utf8",
+  legalComments: "none",
+  banner: { js: banner, css: banner },
+});

@@ -1,0 +1,50 @@
+// The first line: what trains, its state, and the buttons.
+
+import { element, icon, mark, write } from "./dom";
+import type { Command, State, Status } from "./model";
+
+const WORDS: Record<Status, string> = {
+  new: "ready",
+  running: "training",
+  paused: "paused",
+  stopped: "stopped",
+  failed: "failed",
+  gone: "released",
+};
+
+/** Build the header; `send` carries the buttons' commands. */
+export function header(send: (command: Command) => void) {
+  const dot = element("span", { class: "wbp-dot", "aria-hidden": "true" });
+  const environment = element("span", { class: "wbp-environment" });
+  const algorithm = element("span", { class: "wbp-algorithm" });
+  const status = element("span", { class: "wbp-status", role: "status", "data-testid": "panel-status" });
+  const suppress = { type: "button", "data-lm-suppress-shortcuts": "true" };
+  const toggleIcon = element("span", { class: "wbp-icon" });
+  const toggleLabel = element("span");
+  const stopIcon = element("span", { class: "wbp-icon" });
+  const toggle = element("button", { ...suppress, class: "wbp-button wbp-primary", "data-testid": "panel-toggle" }, toggleIcon, toggleLabel);
+  const stop = element("button", { ...suppress, class: "wbp-button", "data-testid": "panel-stop" }, stopIcon, element("span", {}, "Stop"));
+  icon(stopIcon, "stop");
+  toggle.addEventListener("click", () => send({ kind: toggle.dataset.action as "start" | "pause" | "resume" }));
+  stop.addEventListener("click", () => send({ kind: "stop" }));
+  const root = element(
+    "header",
+    { class: "wbp-header" },
+    element("div", { class: "wbp-title" }, dot, environment, algorithm, status),
+    element("div", { class: "wbp-buttons", role: "toolbar", "aria-label": "Training" }, toggle, stop),
+  );
+
+  function update(state: State): void {
+    const action = state.status === "running" ? "pause" : state.status === "paused" ? "resume" : "start";
+    const active = state.status === "running" || state.status === "paused";
+    write(environment, state.environment);
+    write(algorithm, state.algorithm);
+    write(status, WORDS[state.status]);
+    mark(toggle, "data-action", action);
+    write(toggleLabel, action === "pause" ? "Pause" : action === "resume" || state.steps > 0 ? "Resume" : "Start");
+    icon(toggleIcon, action === "pause" ? "pause" : "start");
+    toggle.disabled = state.status === "gone";
+    stop.disabled = !active;
+  }
+  return { root, update };
+}

@@ -1,0 +1,19 @@
+"""What people see: the notebook's panel, its picture and text, and the terminal's progress."""
+
+from workbench.ui.subject import Subject
+from workbench.ui.text import describe
+
+LAB = ("IPython", "anywidget", "matplotlib", "traitlets")
+INSTALL = 'For the live panel: pip install "rl-workbench[lab]"'
+
+
+def display_trainer(trainer: Subject) -> None:
+    """Show `trainer` as the running cell's output: a live panel, or its text where the `lab` extra is missing."""
+    try:
+        from workbench.ui.display import show
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] not in LAB:
+            raise
+        print(f"{describe(trainer)}\n{INSTALL}")
+    else:
+        show(trainer)

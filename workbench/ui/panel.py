@@ -1,0 +1,199 @@
+"""The live panel: an anywidget whose traits one thread writes and whose buttons and sliders arrive as messages.
+
+Comm messages are handled on a subshell's thread, concurrently with a blocked cell (JupyterLab >= 4.4, ipykernel >= 7),
+or on the main thread between cells; both only touch the trainer's own thread-safe methods and wake the publisher.
+"""
+
+import logging
+import math
+import threading
+import time
+import uuid
+import weakref
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import anywidget
+import traitlets
+
+from workbench.errors import InputError, WorkbenchError
+from workbench.events import Event, Progress
+from workbench.hyperparameters import declared
+from workbench.ui.curves import pack
+from workbench.ui.publisher import Publisher
+from workbench.ui.state import State, live_values, settings, snapshot
+from workbench.ui.subject import Subject
+from workbench.ui.text import failure
+
+STATIC = Path(__file__).parent / "static"
+CURVE_PERIOD = 0.25  # seconds between two sendings of the curves, at least
+CURVE_SHARE = 0.05  # of a core, at most, spent on packing curves
+STEPS_WITHOUT_GOAL = 1_000_000
+VIEWS_REMEMBERED = 16
+LOGGER = logging.getLogger(__name__)
+
+
+class Panel(anywidget.AnyWidget):
+    """Show a trainer and steer it. The trainer is held weakly: a panel on a page keeps none alive."""
+
+    _esm = (STATIC / "panel.js").read_text(encoding="utf-8")
+    _css = (STATIC / "panel.css").read_text(encoding="utf-8")
+    key = traitlets.Unicode().tag(sync=True)
+    state = traitlets.Dict().tag(sync=True)
+    settings: traitlets.List[State] = traitlets.List().tag(sync=True)
+    outline: traitlets.List[list[str | int]] = traitlets.List().tag(sync=True)
+    curves = traitlets.Bytes().tag(sync=True)
+
+    def __init__(self, trainer: Subject, on_rest: Callable[[], None] = lambda: None) -> None:
+        """Look after `trainer`; call `on_rest`, on the publisher's thread, whenever it is found paused."""
+        self._trainer = weakref.ref(trainer)
+        self._on_rest = on_rest
+        self._lock = threading.Lock()
+        self._acknowledged: dict[str, int] = {}
+        self._notice: dict[str, str | None] | None = None
+        self._rows = -1
+        self._next_curves = 0.0
+        self._speed = math.nan
+        super().__init__(key=uuid.uuid4().hex, settings=settings(trainer))
+        _answer_on_the_pages_subshell(self.comm)
+        self._publisher = Publisher(self)
+        self.publish()
+        self.on_msg(_receive)
+        self._unsubscribe = trainer.subscribe(_waker(self._publisher))
+        self._publisher.wake()
+
+    @property
+    def publisher(self) -> Publisher:
+        """The thread's keeper."""
+        return self._publisher
+
+    def publish(self) -> bool:
+        """Bring the traits up to date; return whether there may soon be more to say."""
+        trainer = self._trainer()
+        before = self.state.get("status")
+        if trainer is None:
+            self.state = {**self.state, "status": "gone", "remaining": None}
+            self._publisher.close()
+            return False
+        self._publish_curves(trainer)
+        state = snapshot(trainer, self._speed)
+        with self._lock:
+            state |= {"notice": self._notice, "acknowledged": dict(self._acknowledged)}
+        changed = state != self.state
+        if changed:
+            self.state = state
+        if state["status"] == "paused" != before:
+            self._on_rest()
+        return changed or state["status"] in ("running", "paused") or len(trainer.metrics) != self._rows
+
+    def _publish_curves(self, trainer: Subject) -> None:
+        rows, start = len(trainer.metrics), time.monotonic()
+        resting = trainer.status != "running"
+        if rows == self._rows or (start < self._next_curves and not resting):
+            return
+        outline, curves = pack(trainer.metrics)
+        self._speed = _recent_speed(trainer)
+        with self.hold_sync():
+            self.outline = [list(each) for each in outline]
+            self.curves = curves
+        self._rows = rows
+        now = time.monotonic()
+        self._next_curves = now + max(CURVE_PERIOD, (now - start) / CURVE_SHARE)
+
+    def glance(self) -> None:
+        """Wake the publisher if the trainer is gone, works, or has other hyperparameters than the panel shows."""
+        trainer = self._trainer()
+        shown = (self.state["status"], self.state["values"])
+        if trainer is None or trainer.status == "running" or shown != (trainer.status, live_values(trainer)):
+            self._publisher.wake()
+
+    def obey(self, message: dict[str, Any]) -> None:
+        """Carry out one command of the page and acknowledge it; a refusal becomes the panel's notice."""
+        trainer = self._trainer()
+        notice: dict[str, str | None] | None = None
+        if trainer is not None:
+            try:
+                _command(trainer, message)
+            except Exception as error:  # Whatever a run raises belongs on the panel: nobody reads a comm's log.
+                if not isinstance(error, WorkbenchError):
+                    LOGGER.exception("the panel's %s failed", message.get("kind"))
+                text = str(error) if isinstance(error, WorkbenchError) else failure(error)
+                notice = {"name": message.get("name"), "text": text}
+        with self._lock:
+            self._notice = notice
+            if "view" in message:
+                self._acknowledged.pop(message["view"], None)
+                self._acknowledged[message["view"]] = message["serial"]
+            for view in list(self._acknowledged)[:-VIEWS_REMEMBERED]:
+                del self._acknowledged[view]
+        self._publisher.wake()
+
+    def close(self) -> None:
+        """End the publisher and take the panel off every page."""
+        if "_unsubscribe" in self.__dict__:
+            self._publisher.close()
+            self._unsubscribe()
+        super().close()
+
+
+def _receive(panel: Panel, message: dict[str, Any], _buffers: list[memoryview]) -> None:
+    panel.obey(message)
+
+
+def _answer_on_the_pages_subshell(comm: Any) -> None:
+    """Let the page's messages run on the subshell they name.
+
+    ipykernel 7.4 sends every message of a comm to the shell that last wrote to it. The publisher's thread writes on
+    behalf of the main shell, so the buttons would wait for the very cell they are meant to pause.
+    """
+    if hasattr(comm, "_reply_subshell_for"):
+        comm._reply_subshell_for = None
+
+
+def _waker(publisher: Publisher) -> Callable[[Event], None]:
+    def wake(event: Event) -> None:
+        if not isinstance(event, Progress):
+            publisher.wake()
+
+    return wake
+
+
+def _recent_speed(trainer: Subject) -> float:
+    """Return the speed over the last few rows, in environment steps per second: one row alone jitters."""
+    if "steps_per_second" not in trainer.metrics.names():
+        return math.nan
+    _, speeds = trainer.metrics.series("steps_per_second")
+    recent = speeds[-8:]
+    return float(recent.mean())
+
+
+def _command(trainer: Subject, message: dict[str, Any]) -> None:
+    """Carry out one message.
+
+    Raises:
+        WorkbenchError: If the trainer refuses it.
+    """
+    kind, active = message.get("kind"), trainer.status in ("running", "paused")
+    if kind == "set":
+        _set(trainer.algorithm, message["name"], message["value"])
+    elif kind == "start" and not active:
+        left = trainer.goal - trainer.steps
+        trainer.start(left if left > 0 else STEPS_WITHOUT_GOAL)
+    elif kind == "pause" and active:
+        trainer.pause()
+    elif kind == "resume" and active:
+        trainer.resume()
+    elif kind == "stop" and active:
+        trainer.stop()
+    elif kind not in ("start", "pause", "resume", "stop", "dismiss"):
+        raise InputError(f"message kind={kind!r} is unknown; send start, pause, resume, stop, set or dismiss.")
+
+
+def _set(algorithm: Any, name: str, value: Any) -> None:
+    live = {each.name: each for each in declared(algorithm).values() if each.live}
+    if name not in live:
+        raise InputError(f"{type(algorithm).__name__}.{name} is not live; change one of: {', '.join(live)}.")
+    if isinstance(value, str) and live[name].kind is not str:
+        value = live[name].parse(value, type(algorithm).__name__)
+    setattr(algorithm, name, value)

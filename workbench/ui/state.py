@@ -1,0 +1,63 @@
+"""The panel's small state: one JSON object, ten times a second at most."""
+
+import math
+from typing import Any
+
+from workbench.hyperparameters import Hyperparameter, Value, declared
+from workbench.ui.subject import Subject
+from workbench.ui.text import failure
+
+State = dict[str, Any]
+
+
+def settings(trainer: Subject) -> list[State]:
+    """Return the declarations of the live hyperparameters."""
+    return [_setting(each) for each in declared(trainer.algorithm).values() if each.live]
+
+
+def _setting(each: Hyperparameter) -> State:
+    return {
+        "name": each.name,
+        "kind": each.kind.__name__,
+        "low": each.low,
+        "high": each.high,
+        "log": each.log,
+        "choices": None if each.choices is None else list(each.choices),
+        "help": each.help,
+    }
+
+
+def snapshot(trainer: Subject, steps_per_second: float) -> State:
+    """Return what the panel shows besides the curves.
+
+    Args:
+        trainer: Whose state to read; it may change meanwhile.
+        steps_per_second: Its recent speed, or NaN.
+    """
+    status, steps, goal = trainer.status, trainer.steps, trainer.goal
+    left = max(0, goal - steps)
+    remaining = left / steps_per_second if status == "running" and steps_per_second > 0 else math.nan
+    return {
+        "environment": trainer.id,
+        "algorithm": type(trainer.algorithm).__name__,
+        "status": status,
+        "steps": steps,
+        "goal": goal,
+        "seconds": round(trainer.seconds, 1),
+        "remaining": finite(round(remaining, 1)),
+        "steps_per_second": finite(steps_per_second),
+        "episode_return": finite(trainer.metrics.last("episode_return", math.nan)),
+        "error": None if trainer.error is None else failure(trainer.error),
+        "values": live_values(trainer),
+    }
+
+
+def live_values(trainer: Subject) -> dict[str, Value]:
+    """Return the current values of the live hyperparameters."""
+    algorithm = trainer.algorithm
+    return {name: getattr(algorithm, name) for name, each in declared(algorithm).items() if each.live}
+
+
+def finite(value: float) -> float | None:
+    """Return `value`, or None where JSON has no word for it."""
+    return value if math.isfinite(value) else None

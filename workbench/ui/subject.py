@@ -1,0 +1,76 @@
+"""What a user interface sees of a trainer: the part of `workbench.Trainer` that the panel and the picture use."""
+
+from collections.abc import Callable
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from workbench.events import Event
+
+
+class Metrics(Protocol):
+    """The rows of metrics so far, readable from any thread."""
+
+    def __len__(self) -> int:
+        """Return the number of rows."""
+
+    def names(self) -> list[str]:
+        """Return the names of the metrics recorded so far."""
+
+    def series(self, name: str) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return the environment steps and the values of one metric."""
+
+    def last(self, name: str, default: float = ...) -> float:
+        """Return the newest value of one metric."""
+
+
+class Subject(Protocol):
+    """A trainer, as shown."""
+
+    @property
+    def id(self) -> str:
+        """The environment's id."""
+
+    @property
+    def algorithm(self) -> Any:
+        """The `configurable` algorithm."""
+
+    @property
+    def steps(self) -> int:
+        """Environment steps trained so far."""
+
+    @property
+    def goal(self) -> int:
+        """The step count at which the present or last call ends; 0 before the first."""
+
+    @property
+    def seconds(self) -> float:
+        """Training time, in seconds."""
+
+    @property
+    def status(self) -> str:
+        """One of new, running, paused, stopped, failed."""
+
+    @property
+    def error(self) -> BaseException | None:
+        """What ended a failed run."""
+
+    @property
+    def metrics(self) -> Metrics:
+        """The metrics so far."""
+
+    def subscribe(self, callback: Callable[[Event], None]) -> Callable[[], None]:
+        """Call `callback` with each event; return the function that ends it."""
+
+    def start(self, steps: int, target_return: float | None = None) -> Any:
+        """Train in a thread."""
+
+    def pause(self) -> None:
+        """Hold training at the next iteration."""
+
+    def resume(self) -> None:
+        """Go on after a pause."""
+
+    def stop(self) -> None:
+        """End training at the next iteration."""
