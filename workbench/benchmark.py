@@ -128,7 +128,7 @@ def random_policy(
     most = numba.get_num_threads()
     env = make(environment_id, lanes, seed=seed, backend=backend, threads=threads or machine.processors())
     if threads is not None:
-        numba.set_num_threads(min(threads, numba.config.NUMBA_NUM_THREADS))
+        numba.set_num_threads(min(threads, most))
     ring = action_ring(env.single_action_space, lanes, seed)
     turn = 0
 

@@ -52,18 +52,18 @@ def measure(environment: str, settings: dict[str, Any], given: dict[str, Any]) -
     from workbench import benchmark
 
     policy, backend = settings["policy"], settings["backend"]
-    common = (environment, settings["lanes"], settings["seconds"], settings["seed"])
-    options = {"threads": settings["threads"], "repeats": settings["repeats"]}
+    options = {name: settings[name] for name in ("lanes", "seconds", "seed", "threads", "repeats")}
+    options["environment_id"] = environment
     unused = [name for name in given if policy == "random" or (policy == "mlp" and name == "epochs")]
     if unused:
         raise InputError(f"--{unused[0]}={given[unused[0]]} has no meaning with --policy {policy}; use --policy train.")
     if policy == "random":
-        return benchmark.random_policy(*common, backend=backend, **options)
+        return benchmark.random_policy(backend=backend, **options)
     if policy == "mlp":
-        return benchmark.mlp_policy(*common, backend=backend, **options, **given)
+        return benchmark.mlp_policy(backend=backend, **options, **given)
     if backend != "auto":
         raise InputError(f"--backend={backend} has no meaning with --policy train; leave it out.")
-    return benchmark.training(*common, **options, **given)
+    return benchmark.training(**options, **given)
 
 
 def run(options: argparse.Namespace) -> int:

@@ -20,7 +20,7 @@ PLAIN_INTERVAL = 10.0
 
 REFRESHES_PER_SECOND = 4
 
-LOSSES = ("policy_loss", "value_loss", "entropy", "kl")
+LOSSES = ("policy_loss", "value_loss", "entropy")
 """The columns of a metrics row shown beside the return, where a row has them."""
 
 HISTORY = 48
@@ -93,7 +93,7 @@ class Summary:
         self.reason: str | None = None
         self.row: dict[str, float] = {}
         self.rate = math.nan
-        self.returns = Curve(HISTORY)
+        self.returns, self.last_return = Curve(HISTORY), math.nan
 
     def take(self, event: Event) -> None:
         """Bring the state up to date with `event`."""
@@ -108,6 +108,7 @@ class Summary:
             episode_return = event.row.get("episode_return", math.nan)
             if math.isfinite(episode_return):
                 self.returns.add(episode_return)
+                self.last_return = episode_return
         elif isinstance(event, Stopped):
             self.reason = event.reason
 
@@ -116,9 +117,9 @@ class Summary:
         """Estimate the seconds until the goal; NaN before the first measurement."""
         return (self.goal - self.steps) / self.rate if self.rate > 0 else math.nan
 
-    def numbers(self) -> Iterator[tuple[str, str]]:
-        """Yield what there is to say of the learning: a name and a value in four significant digits."""
-        for name in ("episode_return", *LOSSES):
+    def numbers(self, names: tuple[str, ...] = ("episode_return", *LOSSES)) -> Iterator[tuple[str, str]]:
+        """Yield those columns of the last row that are known: a name, and a value in four significant digits."""
+        for name in names:
             value = self.row.get(name, math.nan)
             if math.isfinite(value):
                 yield name.replace("_", " "), f"{value:.4g}"
@@ -198,16 +199,29 @@ class TerminalProgress:
     def __rich__(self) -> RenderableType:
         """Draw the state as it is now."""
         summary = self._summary
-        title = Text.assemble((type(self._trainer.algorithm).__name__, "bold"), "  ", (self._trainer.id, "dim"))
-        head = Table.grid(padding=(0, 2))
-        bar = ProgressBar(total=max(summary.goal, 1), completed=summary.steps, width=32)
+        share = f"{summary.steps / summary.goal:4.0%}" if summary.goal else ""
+        bar = Table.grid(padding=(0, 2))
+        bar.add_row(
+            ProgressBar(total=max(summary.goal, 1), completed=summary.steps, width=24),
+            share,
+            f"{summary.steps:,} / {summary.goal:,} steps",
+        )
         rate = f"{magnitude(summary.rate)} steps/s" if math.isfinite(summary.rate) else "compiling"
         end = _REASONS.get(summary.reason, summary.reason) if summary.reason else f"ETA {duration(summary.remaining)}"
-        head.add_row(bar, f"{summary.steps:,} / {summary.goal:,} steps", Text(rate, "cyan"), end)
-        body = Table.grid(padding=(0, 2))
-        numbers = list(summary.numbers())
-        body.add_row(*(Text.assemble((f"{name} ", "dim"), (value, "bold")) for name, value in numbers))
-        drawn: list[RenderableType] = [title, head, body]
-        if len(summary.returns.points) > 1 and "utf" in self._console.encoding:
-            drawn.append(Text.assemble(("episode return ", "dim"), (sparkline(summary.returns.points), "green")))
+        drawn: list[RenderableType] = [
+            _line((type(self._trainer.algorithm).__name__, "bold"), "  ", (self._trainer.id, "dim")),
+            bar,
+            _line((rate, "cyan"), "  ", end),
+        ]
+        points = summary.returns.points
+        if points:
+            curve = f"{sparkline(points)}  " if "utf" in self._console.encoding else ""
+            drawn.append(_line(("episode return ", "dim"), (curve, "green"), (f"{summary.last_return:.4g}", "bold")))
+        losses = summary.numbers(LOSSES)
+        drawn.append(_line(*(part for name, value in losses for part in ((f"{name} ", "dim"), f"{value}  "))))
         return Group(*drawn)
+
+
+def _line(*parts: str | tuple[str, str]) -> Text:
+    """Join texts and (text, style) pairs into a line that is cut, not wrapped, where the terminal is too narrow."""
+    return Text.assemble(*parts, no_wrap=True, overflow="ellipsis")
