@@ -42,6 +42,7 @@ lab: $(READY) ## open JupyterLab on the tutorials
 	@$(BIN)/jupyter lab notebooks/tutorials $(ARGS)
 
 test: $(READY) ## run the fast tests and every notebook
+	$(if $(COVER),$(BIN)/python -m coverage erase,)
 	$(PYTEST) $(ARGS)
 	$(BIN)/python -m pytest --nbval-lax --nbval-current-env --nbval-cell-timeout=120 notebooks
 

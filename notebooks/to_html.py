@@ -79,6 +79,7 @@ def main() -> int:
         parameters=dict(options.parameters),
         cwd=str(options.folder),
         progress_bar=sys.stderr.isatty(),
+        extra_arguments=["--log-level=ERROR"],
     )
     notebook = nbformat.read(executed, as_version=4)
     heading = next((c.source.splitlines()[0] for c in notebook.cells if c.source.startswith("# ")), executed.stem)

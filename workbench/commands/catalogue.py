@@ -24,7 +24,7 @@ def environments() -> list[dict[str, Any]]:
     return [
         {
             "id": name,
-            "summary": first_line(module),
+            "summary": first_line(module).removeprefix(f"{name}: "),
             "observation": len(module.OBSERVATION.low),
             "actions": str(module.ACTIONS),
             "time_limit": module.TIME_LIMIT,

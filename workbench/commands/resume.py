@@ -1,4 +1,4 @@
-"""Go on with a run from its last checkpoint, to the goal it had or for a number of steps more."""
+"""Go on with a run from its last checkpoint, to its goal or for more steps."""
 
 import argparse
 

@@ -43,8 +43,8 @@ def variable(name: str) -> str:
 
 def describe(setting: Hyperparameter) -> str:
     """Write a flag's help: what it does, what it accepts, its default."""
-    accepts = "true or false" if setting.kind is bool else setting.range()
-    notes = [] if accepts == "of its type" else [accepts]
+    accepts = "true or false" if setting.kind is bool else setting.range().removeprefix("of ")
+    notes = [] if accepts == "its type" else [accepts]
     if setting.default != "":
         default = str(setting.default).lower() if setting.kind is bool else f"{setting.default}"
         notes.append(f"default {default}")

@@ -1,7 +1,10 @@
-"""Train an algorithm in an environment, with its progress in the terminal and everything kept in a run directory.
+"""Train an algorithm in an environment; everything is kept in a run directory.
 
-Every flag may also stand in the environment (--learning-rate is WORKBENCH_LEARNING_RATE) or in the TOML file that
---config names (learning_rate = 3e-4). A flag wins over a variable, a variable over the file, the file over the default.
+Every flag may also stand in the environment (--learning-rate is
+WORKBENCH_LEARNING_RATE) or in the TOML file that --config names
+(learning_rate = 3e-4). A flag wins over a variable, a variable over the file,
+the file over the default.
+
 Ctrl-C stops cleanly: the run is saved, and `workbench resume` goes on.
 """
 
