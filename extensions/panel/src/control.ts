@@ -52,8 +52,16 @@ function select(id: string, choices: Value[], change: (value: Value) => void) {
 function number(id: string, setting: Setting, change: (value: Value) => void) {
   const entry = element("input", { ...SUPPRESS, type: "text", inputmode: "decimal", autocomplete: "off", spellcheck: "false", class: "wbp-entry", "data-testid": `panel-entry-${setting.name}` });
   let shown = "";
-  entry.addEventListener("change", () => change(entry.value.trim()));
+  let committed = "";
+  const commit = () => {
+    if (entry.value === committed || entry.value === shown) return; // Enter came before the change of leaving.
+    committed = entry.value;
+    change(entry.value.trim());
+  };
+  entry.addEventListener("input", () => (committed = ""));
+  entry.addEventListener("change", commit);
   entry.addEventListener("keydown", (event) => {
+    if (event.key === "Enter") commit();
     if (event.key === "Escape") entry.value = shown;
   });
   const showEntry = (value: Value) => {

@@ -35,7 +35,8 @@ export function plot(name: string, large: boolean, key: string, span: () => numb
     const last = curve[1].length - 1;
     const value = curve[1][hovered ? index : last];
     const at = large && hovered ? `  at ${compact(curve[0][index] ?? null)} steps` : "";
-    write(reading, value === undefined ? "" : format(value) + at);
+    const silent = value === undefined || (large && !hovered); // The newest return already stands above in large.
+    write(reading, silent ? "" : format(value) + at);
   }
 
   const stroke = () => theme().curve(name);

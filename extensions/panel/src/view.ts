@@ -19,6 +19,7 @@ export class View {
   private serial = 0;
   private timer = 0;
   private unanswered = false;
+  private focused: HTMLElement | null = null;
   private readonly header = header((command) => this.send(command));
   private readonly figures = figures();
   private readonly notice = notice((command) => this.send(command));
@@ -29,6 +30,8 @@ export class View {
     this.settings = settings(model.get("settings"), (command) => this.send(command), (serial) => this.settled(serial));
     this.charts = charts(this.root);
     this.root.append(this.figures.progress, this.header.root, this.figures.row, this.notice.root, this.charts.root, this.settings.root);
+    this.root.addEventListener("focusin", (event) => (this.focused = event.target as HTMLElement));
+    this.root.addEventListener("focusout", () => requestAnimationFrame(() => this.forget()));
     this.listen();
   }
 
@@ -44,6 +47,7 @@ export class View {
   shown(): void {
     this.wasShown = true;
     this.charts.retheme();
+    if (document.activeElement === document.body) this.focused?.focus({ preventScroll: true }); // A move loses it.
   }
 
   destroy(): void {
@@ -52,6 +56,11 @@ export class View {
     this.settings.destroy();
     this.charts.destroy();
     this.root.remove();
+  }
+
+  private forget(): void {
+    const active = document.activeElement;
+    if (active !== document.body && !this.root.contains(active)) this.focused = null;
   }
 
   private listen(): void {

@@ -1,0 +1,46 @@
+"""Thinning keeps what the eye needs."""
+
+import numpy as np
+import pytest
+
+from workbench.ui.curves import chosen, thin
+
+
+def test_a_short_curve_is_left_alone():
+    steps, values = thin(np.arange(10.0), np.arange(10.0))
+    np.testing.assert_array_equal(steps, values)
+
+
+@pytest.mark.parametrize("size", [1001, 4096, 99_999, 1_000_003])
+def test_extremes_and_the_newest_point_survive(size):
+    values = np.random.default_rng(0).normal(size=size)
+    steps, kept = thin(np.arange(float(size)), values)
+    assert len(kept) <= 1000
+    assert kept.min() == values[:-2].min()
+    assert kept.max() == values[:-2].max()
+    assert kept[-1] == values[-1]
+    assert (np.diff(steps) > 0).all()
+
+
+def test_buckets_stand_still_while_the_curve_grows():
+    values = np.random.default_rng(0).normal(size=5000)
+    before = thin(np.arange(4500.0), values[:4500])[0]
+    after = thin(np.arange(5000.0), values)[0]
+    assert set(before[:-4]) <= set(after)
+
+
+def test_what_is_not_finite_is_left_out():
+    steps, values = thin(np.arange(4.0), np.array([np.nan, 1.0, np.inf, 2.0]))
+    np.testing.assert_array_equal(steps, [1, 3])
+    np.testing.assert_array_equal(values, [1, 2])
+
+
+def test_the_return_comes_first_and_losses_of_any_algorithm_follow():
+    assert chosen(["kl", "q_loss", "actor_loss", "episode_return", "entropy", "steps_per_second"]) == [
+        "episode_return",
+        "steps_per_second",
+        "q_loss",
+        "actor_loss",
+        "entropy",
+    ]
+    assert chosen([]) == []
