@@ -1,6 +1,10 @@
 """The command line: where settings come from, what it says when they are wrong, what it prints for machines."""
 
 import json
+import signal
+import subprocess
+import sys
+from pathlib import Path
 from types import SimpleNamespace
 from typing import ClassVar
 
@@ -13,6 +17,9 @@ from workbench.commands.output import finite
 from workbench.errors import InputError, UnknownNameError
 from workbench.events import Emitter, Progress, Started, Stopped
 from workbench.hyperparameters import declared
+from workbench.training.metrics import read_metrics
+
+ROOT = Path(__file__).parents[1]
 
 
 class FakeTrainer:
@@ -25,7 +32,7 @@ class FakeTrainer:
         self.environment, self.algorithm, self.seed, self.lanes, self.device = env, algorithm, seed, lanes, device
         self.run_dir = run_dir or "runs/fresh"
         self.id, self.steps, self.goal, self.seconds, self.status = "fresh", 0, 0, 0.0, "new"
-        self.metrics = SimpleNamespace(last=lambda name, default: 480.5)
+        self.metrics = SimpleNamespace(last=lambda name: 480.5)
         self.closed, self._emitter, self.trained = False, Emitter(), None
         FakeTrainer.made.append(self)
 
@@ -33,7 +40,7 @@ class FakeTrainer:
         return self._emitter.subscribe(callback)
 
     def train(self, steps, target_return=None):
-        self.trained, self.goal = (steps, target_return), steps
+        self.trained, self.goal, self.target_return = (steps, target_return), steps, target_return
         self._emitter.emit(Started(0, steps))
         if self.reason == "interrupt":
             raise KeyboardInterrupt
@@ -304,3 +311,86 @@ def test_doctor_survives_what_it_finds(capsys, monkeypatch):
     assert "OSError: disk on fire" in shown
     assert "fix: " in shown
     assert "1 broken" in shown
+
+
+@pytest.fixture(scope="module")
+def finished_run(tmp_path_factory):
+    """A short real run."""
+    folder = tmp_path_factory.mktemp("runs") / "first"
+    arguments = ["train", "CartPole-v1", "--steps", "256", "--lanes", "4", "--horizon", "8", "--run-dir", str(folder)]
+    assert main(arguments) == 0
+    return folder
+
+
+def test_eval_reports_every_episode(finished_run, capsys):
+    assert main(["eval", str(finished_run), "--episodes", "3", "--json"]) == 0
+    record = json.loads(capsys.readouterr().out)
+    assert (record["episodes"], len(record["returns"]), len(record["lengths"])) == (3, 3, 3)
+    assert record["min"] <= record["mean"] <= record["max"]
+    assert record["returns"] == record["lengths"]
+    assert main(["eval", str(finished_run), "--episodes", "3"]) == 0
+    assert f"{record['mean']:.2f}" in capsys.readouterr().out
+
+
+def test_list_shows_runs(finished_run, capsys):
+    assert main(["list", "--runs", str(finished_run.parent), "--json"]) == 0
+    (record,) = json.loads(capsys.readouterr().out)["runs"]
+    assert (record["env"], record["algorithm"], record["seed"], record["steps"]) == ("CartPole-v1", "ppo", 0, 256)
+    assert main(["list", "--runs", str(finished_run)]) == 0
+    assert "256" in capsys.readouterr().out
+
+
+def test_list_shows_a_damaged_run_and_goes_on(tmp_path, capsys):
+    (tmp_path / "broken").mkdir()
+    (tmp_path / "broken" / "run.json").write_text("{")
+    (tmp_path / "young").mkdir()
+    (tmp_path / "young" / "run.json").write_text('{"env": "CartPole-v1", "algorithm": "ppo", "seed": 1}')
+    assert main(["list", "--runs", str(tmp_path)]) == 0
+    shown = capsys.readouterr().out
+    assert "cannot be read" in shown
+    assert "CartPole-v1" in shown
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["list", "--runs", "nowhere"], "--runs='nowhere' is no folder"),
+        (["eval", "nowhere"], "'nowhere'"),
+        (["resume", "nowhere"], "'nowhere'"),
+    ],
+)
+def test_a_run_that_is_not_there_is_named(arguments, says, capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert says in refused(capsys, *arguments)
+
+
+def test_a_finished_run_resumes_only_with_more_steps(finished_run, capsys):
+    assert "pass --steps N" in refused(capsys, "resume", str(finished_run))
+
+
+def test_a_second_run_in_the_same_folder_is_refused(finished_run, capsys):
+    assert str(finished_run) in refused(capsys, "train", "CartPole-v1", "--run-dir", str(finished_run))
+
+
+def test_ctrl_c_saves_the_run_and_resume_takes_it_to_its_goal(tmp_path):
+    """The goal is out of reach before the interrupt; --steps then sets a near one."""
+    folder = tmp_path / "run"
+    flags = ["--lanes", "16", "--horizon", "8", "--run-dir", str(folder), "--json"]
+    command = [sys.executable, "-m", "workbench.cli", "train", "CartPole-v1", "--steps", "1000000000", *flags]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        try:
+            while not ((folder / "metrics.jsonl").exists() and (folder / "metrics.jsonl").stat().st_size):
+                with pytest.raises(subprocess.TimeoutExpired):
+                    process.wait(0.05)
+            process.send_signal(signal.SIGINT)
+            out, err = process.communicate(timeout=60)
+        finally:
+            process.kill()
+    assert process.returncode == 130, err
+    record = json.loads(out)
+    assert record["reason"] == "stopped"
+    assert (folder / "checkpoints" / f"{record['steps']:015d}" / "state.json").exists()
+
+    assert main(["resume", str(folder), "--steps", "128", "--json"]) == 0
+    metrics = read_metrics(folder)
+    assert metrics.last("steps") == record["steps"] + 128

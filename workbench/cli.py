@@ -104,3 +104,7 @@ def main(argv: list[str] | None = None) -> int:
         # `workbench list | head` closes the pipe early; Python would complain once more while flushing at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

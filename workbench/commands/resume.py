@@ -7,7 +7,7 @@ from workbench.errors import InputError
 
 SETTINGS = (
     option("steps", int, "environment steps to add; left out, the run goes on to its goal", low=1),
-    option("target_return", float, "stop once the mean episode return reaches this"),
+    option("target_return", float, "stop once the mean episode return reaches this; left out, the run's own"),
 )
 
 
@@ -30,4 +30,5 @@ def run(options: argparse.Namespace) -> int:
         raise InputError(
             f"RUN={options.path!r} has taken all its {trainer.steps:,} steps; pass --steps N to add N more."
         )
-    return follow(trainer, steps, settings["target_return"], as_json=options.json)
+    target = trainer.target_return if settings["target_return"] is None else settings["target_return"]
+    return follow(trainer, steps, target, as_json=options.json)

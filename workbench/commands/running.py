@@ -1,5 +1,6 @@
 """What `train` and `resume` share: follow a trainer to its end, and say what came of it."""
 
+import math
 import sys
 from typing import Any
 
@@ -16,14 +17,16 @@ def report(trainer: Trainer, reason: str) -> dict[str, Any]:
     """Describe how training went, in values JSON can hold."""
     return {
         "run_dir": str(trainer.run_dir),
-        "id": trainer.id,
+        "environment": trainer.id,
         "algorithm": type(trainer.algorithm).__name__,
+        "seed": trainer.seed,
         "reason": reason,
         "steps": trainer.steps,
         "goal": trainer.goal,
+        "target_return": trainer.target_return,
         "seconds": trainer.seconds,
         "steps_per_second": trainer.steps / trainer.seconds if trainer.seconds > 0 else None,
-        "episode_return": trainer.metrics.last("episode_return", None),
+        "episode_return": trainer.metrics.last("episode_return"),
         "version": __version__,
     }
 
@@ -34,7 +37,7 @@ def print_report(record: dict[str, Any]) -> None:
     rate = record["steps_per_second"]
     pairs = {
         "result": REASONS.get(record["reason"], record["reason"]),
-        "episode return": "no episode has ended" if episode_return is None else f"{episode_return:.4g}",
+        "episode return": "no episode has ended" if math.isnan(episode_return) else f"{episode_return:.4g}",
         "steps": f"{record['steps']:,}",
         "time": duration(record["seconds"]) + (f"  ({magnitude(rate)} steps/s)" if rate else ""),
         "run": record["run_dir"],
