@@ -20,6 +20,10 @@ class EnvironmentFaultError(WorkbenchError, RuntimeError):
     """An environment returned something that is not a number, or failed."""
 
 
+class NumericsError(WorkbenchError, ArithmeticError):
+    """A loss or a parameter is no longer a finite number."""
+
+
 class CheckpointError(WorkbenchError, ValueError):
     """A checkpoint or run directory is truncated, foreign, or does not fit."""
 

@@ -1,0 +1,65 @@
+"""Counter-based random numbers: Philox2x32-10 (Salmon et al. 2011, "Parallel random numbers: as easy as 1, 2, 3").
+
+A number is a pure function of (seed, lane, count), so every target draws the same bits whatever the order of its lanes.
+`random` is uint32 [3, B]: the count of draws so far, the lane's stream, and the key made from the seed.
+"""
+
+import numpy as np
+
+ROWS = 3
+COUNT, STREAM, KEY = range(3)
+
+MULTIPLIER = np.uint64(0xD256D193)
+WEYL = np.uint64(0x9E3779B9)
+MASK = np.uint64(0xFFFFFFFF)
+SHIFT_32 = np.uint64(32)
+SHIFT_40 = np.uint64(40)
+SHIFT_8 = np.uint64(8)
+ONE = np.uint64(1)
+TO_UNIT = np.float32(2.0**-24)
+
+
+def philox(low, high, key):
+    """Encrypt the counter (`low`, `high`) under `key`; all hold 32 bits in a uint64. Return 64 random bits."""
+    for _ in range(10):
+        product = MULTIPLIER * low
+        low = (product >> SHIFT_32) ^ key ^ high
+        high = product & MASK
+        key = (key + WEYL) & MASK
+    return (high << SHIFT_32) | low
+
+
+def draw(i, random):
+    """Return the next 64 random bits of lane `i` as a uint64, and count the draw."""
+    count = np.uint64(random[COUNT, i])
+    bits = philox(count, np.uint64(random[STREAM, i]), np.uint64(random[KEY, i]))
+    random[COUNT, i] = np.uint32((count + ONE) & MASK)
+    return bits
+
+
+def low_uniform(bits):
+    """Make a float32 in [0, 1) of the low word's upper 24 bits."""
+    return np.float32((bits & MASK) >> SHIFT_8) * TO_UNIT
+
+
+def high_uniform(bits):
+    """Make a float32 in [0, 1) of the high word's upper 24 bits."""
+    return np.float32(bits >> SHIFT_40) * TO_UNIT
+
+
+def uniform(i, random):
+    """Return the next float32 of lane `i`, uniform on [0, 1) with 24 bits."""
+    return low_uniform(draw(i, random))
+
+
+def seed_lanes(random, seed):
+    """Start the streams of all lanes: lane i of `seed` draws the same numbers everywhere, now and later.
+
+    Args:
+        random: [3, B] uint32, written.
+        seed: An integer of up to 64 bits; its two words are mixed into the key.
+    """
+    mixed = philox(np.uint64(seed & 0xFFFFFFFF), np.uint64((seed >> 32) & 0xFFFFFFFF), np.uint64(0x5EED))
+    random[COUNT] = 0
+    random[STREAM] = np.arange(random.shape[1], dtype=np.uint32)
+    random[KEY] = np.uint32(mixed & MASK)

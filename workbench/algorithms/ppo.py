@@ -1,0 +1,127 @@
+"""PPO: clipped-ratio policy optimisation (Schulman et al. 2017, arXiv:1707.06347).
+
+T: horizon, B: lanes, N: transitions of a minibatch, O: observation components, A: actions.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+import gymnasium
+import torch
+from torch import Tensor, nn
+
+import workbench.functional as F
+from workbench.data import Batch
+from workbench.errors import InputError
+from workbench.hyperparameters import configurable, hyperparameter
+from workbench.networks import ActorCritic
+from workbench.spec import EnvironmentSpec
+
+
+@configurable
+class PPO:
+    """Proximal policy optimisation for discrete actions, with a multilayer perceptron."""
+
+    horizon: int = hyperparameter(32, low=1, help="environment steps per lane between updates")
+    epochs: int = hyperparameter(4, low=1, help="passes over each rollout")
+    minibatches: int = hyperparameter(4, low=1, help="gradient steps a pass")
+    learning_rate: float = hyperparameter(2.5e-3, low=1e-6, high=1e-1, log=True, live=True, help="of Adam")
+    gamma: float = hyperparameter(0.99, low=0.0, high=1.0, live=True, help="discount per step")
+    gae_lambda: float = hyperparameter(0.95, low=0.0, high=1.0, live=True, help="decay of the advantage's trace per step")
+    clip: float = hyperparameter(0.2, low=0.0, high=1.0, live=True, help="on the probability ratio, around 1")
+    entropy_coefficient: float = hyperparameter(0.01, low=0.0, high=1.0, live=True, help="weight of the entropy bonus, per nat")
+    value_coefficient: float = hyperparameter(0.5, low=0.0, high=10.0, live=True, help="weight of the value loss")
+    max_gradient_norm: float = hyperparameter(0.5, low=0.0, high=1e6, live=True, help="the gradient is scaled down to this norm")
+    width: int = hyperparameter(64, low=1, high=4096, help="units a hidden layer")
+    depth: int = hyperparameter(2, low=1, high=16, help="hidden layers")
+    activation: str = hyperparameter("tanh", choices=("relu", "silu", "tanh"), help="of the hidden layers")
+
+    saved = ("model", "optimiser", "action_generator", "shuffle_generator")
+    trained_on = ("observation", "action", "log_prob", "advantage", "target")
+
+    def setup(self, spec: EnvironmentSpec, device: torch.device, seeds: dict[str, int]) -> None:
+        """Build the network and the optimiser for an environment of shape `spec`.
+
+        Raises:
+            InputError: If the actions are not discrete, or a rollout has fewer transitions than minibatches.
+        """
+        if not isinstance(spec.action, gymnasium.spaces.Discrete):
+            raise InputError(f"action space {spec.action} is not discrete; PPO's categorical policy needs Discrete(n).")
+        if self.minibatches > self.horizon * spec.lanes:
+            raise InputError(
+                f"PPO.minibatches={self.minibatches} is more than the {self.horizon * spec.lanes} transitions of a rollout; "
+                f"lower it, or raise lanes or horizon."
+            )
+        initial = torch.Generator().manual_seed(seeds["weights"])
+        self.model = ActorCritic(
+            spec.observation.shape[0],
+            int(spec.action.n),
+            width=self.width,
+            depth=self.depth,
+            activation=self.activation,
+            generator=initial,
+        ).to(device)
+        self.optimiser = torch.optim.Adam(self.model.parameters(), lr=self.learning_rate, eps=1e-5)
+        self.action_generator = torch.Generator(device).manual_seed(seeds["actions"])
+        self.shuffle_generator = torch.Generator().manual_seed(seeds["shuffle"])
+
+    @torch.inference_mode()
+    def act(self, observation: Tensor, carry: Any, mode: str) -> tuple[Tensor, Any, dict[str, Tensor]]:
+        """Choose one action [B] int64 per lane, sampled or (mode "greedy") the likeliest.
+
+        Returns:
+            The action, the carry as it came, and what to store with the transition: `log_prob` and `value` [B].
+        """
+        log_probs, value = self.model(observation)
+        if mode == "greedy":
+            return log_probs.argmax(-1), carry, {}
+        action = F.sample_categorical(log_probs, self.action_generator)
+        return action, carry, {"log_prob": log_probs.gather(-1, action[:, None]).squeeze(-1), "value": value}
+
+    @torch.inference_mode()
+    def prepare(self, rollout: Batch) -> Batch:
+        """Return the rollout with `advantage` and the value's `target` [T, B].
+
+        The successor's value is the next step's, but for the episodes cut by a time limit: theirs is the value of the
+        observation they were cut at. A terminated episode has none.
+        """
+        _, last_value = self.model(rollout.last_observation)
+        next_value = torch.cat([rollout.value[1:], last_value[None]])
+        _, final_value = self.model(rollout.final_observation)
+        next_value.view(-1)[rollout.final_index] = final_value
+        advantage = F.gae(
+            rollout.reward, rollout.value, next_value, rollout.terminated, rollout.truncated, self.gamma, self.gae_lambda
+        )
+        return Batch(**rollout.fields, advantage=advantage, target=advantage + rollout.value)
+
+    def batches(self, rollout: Batch) -> Iterator[Batch]:
+        """Yield the minibatches of N transitions to learn from, `epochs` times over."""
+        size = -(-rollout.reward.numel() // self.minibatches)
+        for _ in range(self.epochs):
+            yield from rollout.minibatches(self.trained_on, size, self.shuffle_generator)
+
+    def update(self, batch: Batch) -> dict[str, Tensor]:
+        """Take one gradient step on a minibatch of N transitions; return the scalars to log."""
+        for group in self.optimiser.param_groups:
+            group["lr"] = self.learning_rate
+        log_probs, value = self.model(batch.observation)
+        log_ratio = log_probs.gather(-1, batch.action[:, None]).squeeze(-1) - batch.log_prob
+        ratio = log_ratio.exp()
+        policy_loss = F.clipped_surrogate(ratio, F.standardise(batch.advantage), self.clip)
+        value_loss = 0.5 * (value - batch.target).square().mean()
+        entropy = -(log_probs.exp() * log_probs).sum(-1).mean()
+        loss = policy_loss + self.value_coefficient * value_loss - self.entropy_coefficient * entropy
+        self.optimiser.zero_grad()
+        loss.backward()
+        nn.utils.clip_grad_norm_(self.model.parameters(), self.max_gradient_norm)
+        self.optimiser.step()
+        with torch.no_grad():
+            return {
+                "policy_loss": policy_loss.detach(),
+                "value_loss": value_loss.detach(),
+                "entropy": entropy.detach(),
+                # The low-variance estimate of KL(old, new), never negative (Schulman 2020).
+                "kl": (ratio - 1.0 - log_ratio).mean(),
+                "clip_fraction": ((ratio - 1.0).abs() > self.clip).float().mean(),
+                "explained_variance": F.explained_variance(value, batch.target),
+            }

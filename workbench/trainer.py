@@ -1,0 +1,483 @@
+"""Trainer: the one class a user meets."""
+
+import json
+import math
+import platform
+import secrets
+import shutil
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import numpy
+import torch
+
+from workbench import envs
+from workbench.algorithms import ALGORITHMS, PPO
+from workbench.data import RolloutSource
+from workbench.errors import AlreadyRunningError, CheckpointError, InputError, RunDirectoryError, unknown_name
+from workbench.events import CheckpointSaved, Emitter, Event, Started, Stopped
+from workbench.hyperparameters import lock, values
+from workbench.spec import VectorEnvironment, spec_of
+from workbench.training import evaluation
+from workbench.training.checkpoints import STATE, checkpoints_of, latest_checkpoint, load_checkpoint, save_checkpoint, write_json
+from workbench.training.evaluation import Evaluation
+from workbench.training.loop import Loop
+from workbench.training.metrics import FILE as METRICS
+from workbench.training.metrics import Metrics
+from workbench.training.seeding import seeds_from
+from workbench.version import __version__
+
+RUN = "run.json"
+LANES = {"native": 128, "gymnasium": 16}
+CONFIRMING_EPISODES = 100
+CHECKPOINTS_KEPT = 2
+
+
+class Trainer:
+    """Train an algorithm on an environment; watch it, steer it, evaluate it, save it.
+
+        trainer = wb.Trainer("CartPole-v1", wb.PPO(learning_rate=3e-3), seed=1)
+        trainer                          # as a notebook cell's value: the live panel
+        trainer.start(2_000_000)         # returns at once; .pause() .resume() .stop() .wait()
+        trainer.train(2_000_000)         # the same, blocking
+        trainer.evaluate(episodes=100)
+
+    Args:
+        env: An id ("CartPole-v1"; any that Gymnasium has registered), a kernel environment (`workbench_kernels.envs`), or a
+            vector environment from `workbench.envs.make`.
+        algorithm: An instance such as `PPO(clip=0.1)`, a class, or a name; PPO with its defaults if None.
+        seed: Of everything random: weights, actions, minibatches, environments. From 0 to 2**64 - 1.
+        lanes: How many environments run side by side; 128 native ones or 16 of Gymnasium's if None.
+        device: Where the network lives: "cpu", "cuda", ...
+        run_dir: Where the run is kept; a new folder under `runs/` if None. It is made when training begins.
+        checkpoint_seconds: Least time between two automatic checkpoints.
+
+    Raises:
+        InputError: If an argument is out of range, or the algorithm cannot act in the environment.
+        UnknownNameError: If a name is not known.
+    """
+
+    saved = ("loop", "goal", "target_return")
+
+    def __init__(
+        self,
+        env: Any,
+        algorithm: Any = None,
+        *,
+        seed: int = 0,
+        lanes: int | None = None,
+        device: str = "cpu",
+        run_dir: str | Path | None = None,
+        checkpoint_seconds: float = 10.0,
+    ) -> None:
+        self.seed = envs.check_seed(seed)
+        self.algorithm = _algorithm(algorithm)
+        self.env = _environment(env, lanes)
+        self.id = self.env.id
+        self.device = _device(device)
+        self.run_dir = Path(run_dir) if run_dir is not None else _fresh_directory(self.id, self.algorithm)
+        self.checkpoint_seconds = checkpoint_seconds
+        self.metrics = Metrics()
+        self.goal = 0
+        self.target_return: float | None = None
+        self.error: BaseException | None = None
+        seeds = seeds_from(self.seed)
+        self._evaluation_seed = seeds["evaluation"]
+        self.algorithm.setup(spec_of(self.env), self.device, seeds)
+        lock(self.algorithm)
+        source = RolloutSource(self.env, self.algorithm.horizon, self.device, seeds["environment"])
+        self._emitter = Emitter()
+        self.loop = Loop(self.algorithm, source, self.metrics, self._emitter)
+        self._thread: threading.Thread | None = None
+        self._worker: threading.Thread | None = None
+        self._busy = threading.Lock()
+        self._open = self._loaded = False
+        self._saved_at = -math.inf
+        self._attempts = 0
+
+    # What a user reads.
+
+    @property
+    def steps(self) -> int:
+        """Environment steps taken, all lanes together."""
+        return self.loop.steps
+
+    @property
+    def seconds(self) -> float:
+        """Training time so far: collecting and learning, without evaluations, checkpoints and pauses."""
+        return self.loop.seconds
+
+    @property
+    def status(self) -> str:
+        """One of "new", "running", "paused", "stopped", "failed"."""
+        if self._worker is not None:
+            return "paused" if self.loop.control.paused else "running"
+        if self.error is not None:
+            return "failed"
+        return "stopped" if self.steps else "new"
+
+    def __repr__(self) -> str:
+        name = type(self.algorithm).__name__
+        return f"<Trainer {self.id} {name} seed={self.seed}: {self.status}, {self.steps:,} steps>"
+
+    def _ipython_display_(self) -> None:
+        from workbench.ui import display_trainer
+
+        display_trainer(self)
+
+    def subscribe(self, callback: Callable[[Event], None]) -> Callable[[], None]:
+        """Call `callback` with each event (`workbench.events`) on the training thread; return the function that ends it."""
+        return self._emitter.subscribe(callback)
+
+    # What a user does.
+
+    def train(self, steps: int, target_return: float | None = None) -> "Trainer":
+        """Train in this thread for `steps` more environment steps, or until `target_return` is reached.
+
+        The target is reached when the mean of the newest 100 training episodes is, and a greedy evaluation of 100 episodes
+        confirms it. Ctrl-C (or a notebook's interrupt) stops after the present iteration, with everything saved; a second one
+        raises KeyboardInterrupt.
+
+        Raises:
+            AlreadyRunningError: If this trainer is running.
+            InputError: If an argument is out of range.
+            EnvironmentFaultError, NumericsError: If training met numbers that are none; metrics and the last checkpoint stay.
+            RunDirectoryError: If the run directory cannot be written.
+        """
+        self._begin(steps, target_return)
+        with _stop_on_interrupt(self.stop), _progress(self):
+            self._run()
+        if self.error is not None:
+            raise self.error
+        return self
+
+    def start(self, steps: int, target_return: float | None = None) -> "Trainer":
+        """Train in a thread of its own, and return at once; the arguments and errors are those of `train`, raised by `wait`."""
+        self._begin(steps, target_return)
+        self._thread = threading.Thread(target=self._run, name=f"workbench {self.id}", daemon=True)
+        self._thread.start()
+        return self
+
+    def pause(self) -> None:
+        """Wait after the present iteration, until `resume` or `stop`."""
+        self.loop.control.pause()
+
+    def resume(self) -> None:
+        """Go on after a pause."""
+        self.loop.control.resume()
+
+    def stop(self) -> None:
+        """End training after the present iteration, with a checkpoint; `train` or `start` goes on from there."""
+        self.loop.control.stop()
+
+    def wait(self, timeout: float | None = None) -> "Trainer":
+        """Wait until training that was started has ended; raise what it raised.
+
+        Raises:
+            TimeoutError: If it has not ended within `timeout` seconds.
+        """
+        if self._thread is not None:
+            self._thread.join(timeout)
+            if self._thread.is_alive():
+                raise TimeoutError(f"training has not ended within timeout={timeout} s; wait longer, or call stop().")
+            self._thread = None
+            if self.error is not None:
+                raise self.error
+        return self
+
+    def evaluate(self, episodes: int = 100, seed: int | None = None) -> Evaluation:
+        """Play complete episodes with the greedy policy; training that runs waits meanwhile, between two iterations.
+
+        Args:
+            episodes: How many.
+            seed: Of the episodes; a fixed one derived from the trainer's if None, so that a second call gives the same.
+
+        Raises:
+            InputError: If an argument is out of range.
+        """
+        evaluation.lanes_for(episodes)
+        chosen = self._evaluation_seed if seed is None else envs.check_seed(seed)
+        result: Evaluation = self._between_iterations(lambda: self._evaluate(episodes, chosen))
+        return result
+
+    def save(self, path: str | Path) -> Path:
+        """Save everything needed to go on, or to load elsewhere, as a folder at `path`: settings, metrics, a checkpoint.
+
+        Raises:
+            RunDirectoryError: If it cannot be written.
+        """
+        target = Path(path)
+
+        def write() -> Path:
+            _make_directory(target)
+            write_json(target / RUN, self._description())
+            if (self.run_dir / METRICS).exists() and target.resolve() != self.run_dir.resolve():
+                shutil.copyfile(self.run_dir / METRICS, target / METRICS)
+            path = target / "checkpoints" / f"{self.steps:015d}"
+            save_checkpoint(self, path)
+            if target.resolve() != self.run_dir.resolve():
+                _remove(other for other in checkpoints_of(target) if other != path)
+            return target
+
+        saved: Path = self._between_iterations(write)
+        return saved
+
+    def close(self) -> None:
+        """Stop training, and free the environments and files."""
+        self.stop()
+        if self._thread is not None:
+            self._thread.join()
+        self.metrics.close()
+        self.env.close()
+
+    # How it works.
+
+    def _begin(self, steps: int, target_return: float | None) -> None:
+        """Check the request and take the only place at the wheel."""
+        if isinstance(steps, bool) or not isinstance(steps, int | float) or steps != int(steps) or steps < 1:
+            raise InputError(f"steps={steps!r} is not a number of environment steps; pass an integer of at least 1.")
+        if target_return is not None and not math.isfinite(target_return):
+            raise InputError(f"target_return={target_return!r} is not finite; pass a number, or None.")
+        if not self._busy.acquire(blocking=False):
+            raise AlreadyRunningError(f"{self!r} is already running; call stop() or wait() first.")
+        try:
+            self._open_run_directory()
+        except BaseException:
+            self._busy.release()
+            raise
+        self.loop.control.stopping.clear()
+        self.loop.control.resume()
+        self.error = None
+        self.goal = self.steps + int(steps)
+        self.target_return = target_return
+        self._attempts = 0
+
+    def _run(self) -> None:
+        reason = "failed"
+        self._worker = threading.current_thread()
+        try:
+            self._emitter.emit(Started(self.steps, self.goal))
+            if not self.steps:
+                self._checkpoint()
+            reason = self.loop.run(self.goal, self._reached, self._checkpoint_when_due)
+            self._checkpoint()
+        except BaseException as error:
+            self.error = error
+        finally:
+            self._worker = None
+            self._busy.release()
+            self._emitter.emit(Stopped(self.steps, reason))
+
+    def _reached(self) -> bool:
+        """Tell whether the target return is reached: the moving mean says so, and an evaluation confirms it."""
+        recent = self.loop.recent
+        if self.target_return is None or len(recent) < CONFIRMING_EPISODES:
+            return False
+        if sum(recent) / len(recent) < self.target_return:
+            return False
+        self._attempts += 1
+        seed = (self._evaluation_seed + self._attempts) % 2**63
+        return self._evaluate(CONFIRMING_EPISODES, seed).mean >= self.target_return
+
+    def _evaluate(self, episodes: int, seed: int) -> Evaluation:
+        source = getattr(self.env, "environment", self.id)
+        env = envs.make(source, evaluation.lanes_for(episodes), seed=seed, backend=self.env.backend)
+        try:
+            return evaluation.evaluate(self.algorithm, env, episodes, seed, self.device)
+        finally:
+            env.close()
+
+    def _between_iterations(self, work: Callable[[], Any]) -> Any:
+        """Do `work` while no iteration runs: at once, or on the training thread at its next pause for breath."""
+        if threading.current_thread() is self._worker:
+            return work()
+        while not self._busy.acquire(blocking=False):
+            future = self.loop.control.ask(work)
+            try:
+                return future.result(timeout=1.0)
+            except TimeoutError:
+                # Either the iteration is a long one, or the loop ended before it saw the request.
+                if not future.cancel():
+                    return future.result()
+        try:
+            return work()
+        finally:
+            self._busy.release()
+
+    def _open_run_directory(self) -> None:
+        if self._open:
+            return
+        if self._loaded:
+            self.metrics.resume(self.run_dir, self.steps)
+            _remove(path for path in checkpoints_of(self.run_dir) if int(path.name) > self.steps)
+            self._open = True
+            return
+        if (self.run_dir / RUN).exists():
+            raise RunDirectoryError(
+                f"run_dir={str(self.run_dir)!r} holds another run; choose a new one, or go on with it: "
+                f"workbench.load({str(self.run_dir)!r})."
+            )
+        _make_directory(self.run_dir)
+        try:
+            write_json(self.run_dir / RUN, self._description())
+        except OSError as error:
+            raise RunDirectoryError(f"run_dir={str(self.run_dir)!r} cannot be written: {error}; choose another.") from error
+        self.metrics.open(self.run_dir)
+        self._open = True
+
+    def _description(self) -> dict[str, Any]:
+        return {
+            "env": self.id,
+            "backend": self.env.backend,
+            "lanes": self.env.lanes,
+            "algorithm": _name_of(self.algorithm),
+            "hyperparameters": values(self.algorithm),
+            "seed": self.seed,
+            "device": str(self.device),
+            "created": datetime.now().astimezone().isoformat(timespec="seconds"),
+            "versions": {
+                "workbench": __version__,
+                "python": platform.python_version(),
+                "torch": torch.__version__,
+                "numpy": numpy.__version__,
+            },
+        }
+
+    def _checkpoint_when_due(self) -> None:
+        if time.monotonic() - self._saved_at >= self.checkpoint_seconds:
+            self._checkpoint()
+
+    def _checkpoint(self) -> None:
+        path = self.run_dir / "checkpoints" / f"{self.steps:015d}"
+        save_checkpoint(self, path)
+        _remove(checkpoints_of(self.run_dir)[:-CHECKPOINTS_KEPT])
+        self._saved_at = time.monotonic()
+        self._emitter.emit(CheckpointSaved(self.steps, str(path)))
+
+
+def load(path: str | Path, *, env: Any = None, device: str | None = None) -> Trainer:
+    """Load a trainer that was saved, or the last checkpoint of a run; training goes on where it was.
+
+    Args:
+        path: A run directory, a folder that `save` wrote, or one checkpoint inside either.
+        env: The environment, where it is not found by its id (a kernel of your own).
+        device: Where the network lives now; where it was if None.
+
+    Raises:
+        CheckpointError: If nothing there can be loaded.
+    """
+    folder = Path(path)
+    is_checkpoint = (folder / STATE).exists()
+    run_dir = folder.parent.parent if is_checkpoint else folder
+    try:
+        description = json.loads((run_dir / RUN).read_text(encoding="utf-8"))
+        algorithm = ALGORITHMS[description["algorithm"]]
+        settings = description["hyperparameters"]
+        source = env if env is not None else envs.make(description["env"], description["lanes"], backend=description["backend"])
+        trainer = Trainer(
+            source,
+            algorithm(**settings),
+            seed=description["seed"],
+            lanes=None if isinstance(source, VectorEnvironment) else description["lanes"],
+            device=device or description["device"],
+            run_dir=run_dir,
+        )
+    except (OSError, KeyError, TypeError, UnicodeDecodeError, json.JSONDecodeError) as error:
+        raise CheckpointError(
+            f"path={str(path)!r} holds no run ({error!r}); pass a run directory, or a folder that Trainer.save wrote."
+        ) from error
+    load_checkpoint(trainer, folder if is_checkpoint else latest_checkpoint(run_dir))
+    trainer.metrics.read(run_dir)
+    trainer.metrics.rewind(trainer.steps)
+    trainer._loaded = True
+    return trainer
+
+
+def _name_of(algorithm: Any) -> str:
+    return next((name for name, cls in ALGORITHMS.items() if isinstance(algorithm, cls)), type(algorithm).__name__)
+
+
+def _algorithm(algorithm: Any) -> Any:
+    if algorithm is None:
+        return PPO()
+    if isinstance(algorithm, str):
+        if algorithm not in ALGORITHMS:
+            raise unknown_name("algorithm", algorithm, ALGORITHMS)
+        return ALGORITHMS[algorithm]()
+    if isinstance(algorithm, type):
+        return algorithm()
+    if getattr(algorithm, "_locked", False):
+        name = type(algorithm).__name__
+        raise InputError(f"algorithm={name}(...) already belongs to another trainer; pass a new {name}(...).")
+    return algorithm
+
+
+def _environment(env: Any, lanes: int | None) -> VectorEnvironment:
+    if isinstance(env, VectorEnvironment):
+        if lanes not in (None, env.lanes):
+            raise InputError(f"lanes={lanes} does not fit env, which has {env.lanes}; leave lanes out.")
+        return env
+    backend = "native" if not isinstance(env, str) or env in envs.NATIVE else "gymnasium"
+    return envs.make(env, LANES[backend] if lanes is None else lanes)
+
+
+def _device(device: str) -> torch.device:
+    try:
+        found = torch.device(device)
+        torch.empty(0, device=found)
+    except (RuntimeError, AssertionError) as error:
+        reason = str(error).splitlines()[0]
+        raise InputError(f"device={device!r} is not available ({reason}); pass device='cpu'.") from error
+    return found
+
+
+def _fresh_directory(id: str, algorithm: Any) -> Path:
+    moment = datetime.now().strftime("%Y%m%d-%H%M%S")
+    return Path("runs") / f"{id.replace('/', '_')}-{_name_of(algorithm)}-{moment}-{secrets.token_hex(2)}"
+
+
+def _make_directory(path: Path) -> None:
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise RunDirectoryError(f"run_dir={str(path)!r} cannot be made: {error}; choose another.") from error
+
+
+def _remove(paths: Iterable[Path]) -> None:
+    for path in paths:
+        shutil.rmtree(path, ignore_errors=True)
+
+
+@contextmanager
+def _stop_on_interrupt(stop: Callable[[], None]) -> Iterator[None]:
+    """Turn the first interrupt into a clean stop; the second is Python's own again."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    previous = signal.getsignal(signal.SIGINT)
+
+    def interrupted(number: int, frame: Any) -> None:
+        signal.signal(signal.SIGINT, previous)
+        stop()
+
+    signal.signal(signal.SIGINT, interrupted)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, previous)
+
+
+def _progress(trainer: Trainer) -> AbstractContextManager[Any]:
+    """Show progress where a person watches: on a terminal. A notebook has the panel."""
+    if not sys.stdout.isatty():
+        return nullcontext()
+    from workbench.ui.terminal import TerminalProgress
+
+    return TerminalProgress(trainer)

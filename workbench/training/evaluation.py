@@ -1,0 +1,74 @@
+"""Evaluation: complete episodes of the greedy policy, in lanes of their own."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from workbench.errors import InputError
+from workbench.spec import VectorEnvironment
+
+MAX_LANES = 256
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """Undiscounted returns [episodes] float64 and lengths [episodes] int64 (steps) of complete episodes."""
+
+    returns: npt.NDArray[np.float64]
+    lengths: npt.NDArray[np.int64]
+
+    @property
+    def mean(self) -> float:
+        """The mean return."""
+        return float(self.returns.mean())
+
+    @property
+    def std(self) -> float:
+        """The standard deviation of the returns (of this sample, ddof 0)."""
+        return float(self.returns.std())
+
+    def __repr__(self) -> str:
+        return f"Evaluation(mean={self.mean:.1f}, std={self.std:.1f}, episodes={len(self.returns)})"
+
+
+def lanes_for(episodes: Any) -> int:
+    """Return how many lanes play `episodes` episodes, each lane nearly as many as the others.
+
+    Raises:
+        InputError: If `episodes` is not a positive integer.
+    """
+    if isinstance(episodes, bool) or not isinstance(episodes, int | np.integer) or episodes < 1:
+        raise InputError(f"episodes={episodes!r} is not a number of episodes; pass an integer of at least 1.")
+    return min(int(episodes), MAX_LANES)
+
+
+@torch.inference_mode()
+def evaluate(algorithm: Any, env: VectorEnvironment, episodes: int, seed: int, device: torch.device) -> Evaluation:
+    """Play `episodes` episodes greedily.
+
+    How many each lane plays is fixed beforehand: taking the first ones to end would favour short episodes.
+    """
+    quota = np.full(env.lanes, episodes // env.lanes)
+    quota[: episodes % env.lanes] += 1
+    returns: list[float] = []
+    lengths: list[int] = []
+    running_return, running_length = np.zeros(env.lanes), np.zeros(env.lanes, dtype=np.int64)
+    env.reset(seed=seed)
+    carry = None
+    while quota.any():
+        observation = torch.from_numpy(env.observation).to(device)
+        action, carry, _ = algorithm.act(observation, carry, "greedy")
+        env.step(action.cpu().numpy())
+        running_return += env.reward
+        running_length += 1
+        ended = env.terminated | env.truncated
+        counted = ended & (quota > 0)
+        returns.extend(running_return[counted])
+        lengths.extend(running_length[counted])
+        quota -= counted
+        running_return[ended] = 0.0
+        running_length[ended] = 0
+    return Evaluation(np.array(returns), np.array(lengths))

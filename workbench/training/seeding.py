@@ -1,0 +1,12 @@
+"""Independent seeds from one: numpy's SeedSequence, a child for each purpose."""
+
+import numpy as np
+
+PURPOSES = ("weights", "actions", "shuffle", "environment", "evaluation")
+
+
+def seeds_from(seed: int) -> dict[str, int]:
+    """Return a 63-bit seed for each purpose; the same `seed` gives the same ones always."""
+    children = np.random.SeedSequence(seed).spawn(len(PURPOSES))
+    words = (child.generate_state(1, np.uint64)[0] for child in children)
+    return {name: int(word >> np.uint64(1)) for name, word in zip(PURPOSES, words, strict=True)}
