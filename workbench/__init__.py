@@ -1,10 +1,10 @@
 """A research workbench for reinforcement learning, in the notebook.
 
-    import workbench as wb
+import workbench as wb
 
-    trainer = wb.Trainer("CartPole-v1", wb.PPO(), seed=1)
-    trainer.train(1_000_000, target_return=475)
-    trainer.evaluate(episodes=100)
+trainer = wb.Trainer("CartPole-v1", wb.PPO(), seed=1)
+trainer.train(1_000_000, target_return=475)
+trainer.evaluate(episodes=100)
 """
 
 from workbench.algorithms import PPO

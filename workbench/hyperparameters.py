@@ -4,7 +4,7 @@ One declaration serves validation, the command line, the notebook's sliders, the
 
     @configurable
     class PPO:
-        learning_rate: float = hyperparameter(3e-4, low=1e-6, high=1e-1, log=True, live=True, help="of Adam, per update")
+        learning_rate: float = hyperparameter(3e-4, low=1e-6, high=1e-1, log=True, live=True, help="of Adam")
 """
 
 import dataclasses
@@ -107,7 +107,7 @@ def hyperparameter(
 ) -> T:
     """Declare a field of a `configurable` class; see `Hyperparameter` for the arguments."""
     settings = {"low": low, "high": high, "log": log, "live": live, "choices": choices, "help": help}
-    return typing.cast(T, dataclasses.field(default=default, metadata={_KEY: settings}))
+    return dataclasses.field(default=default, metadata={_KEY: settings})
 
 
 def declared(owner: Any) -> dict[str, Hyperparameter]:
@@ -121,7 +121,7 @@ def values(owner: Any) -> dict[str, Value]:
     return {name: getattr(owner, name) for name in declared(owner)}
 
 
-@dataclass_transform(kw_only_default=True, field_specifiers=(hyperparameter,))
+@dataclass_transform(kw_only_default=True)
 def configurable(cls: type[T]) -> type[T]:
     """Make a keyword-only dataclass whose hyperparameters are checked whenever they are set.
 
@@ -129,9 +129,12 @@ def configurable(cls: type[T]) -> type[T]:
     """
     built = dataclasses.dataclass(kw_only=True, eq=False)(cls)
     hints = typing.get_type_hints(built)
+    fields: tuple[dataclasses.Field[Any], ...] = dataclasses.fields(built)  # type: ignore[arg-type]
     known = {
-        field.name: Hyperparameter(name=field.name, kind=hints[field.name], default=field.default, **field.metadata[_KEY])
-        for field in dataclasses.fields(built)  # type: ignore[arg-type]
+        field.name: Hyperparameter(
+            name=field.name, kind=hints[field.name], default=typing.cast(Value, field.default), **field.metadata[_KEY]
+        )
+        for field in fields
         if _KEY in field.metadata
     }
     initialise: Callable[..., None] = built.__init__
@@ -153,9 +156,8 @@ def configurable(cls: type[T]) -> type[T]:
                 )
         object.__setattr__(self, name, value)
 
-    built.__init__ = __init__  # type: ignore[misc]
-    built.__setattr__ = __setattr__  # type: ignore[assignment,method-assign]
-    built.__hyperparameters__ = known  # type: ignore[attr-defined]
+    for name, member in {"__init__": __init__, "__setattr__": __setattr__, "__hyperparameters__": known}.items():
+        setattr(built, name, member)
     return built
 
 

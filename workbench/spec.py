@@ -30,8 +30,8 @@ class EnvironmentSpec:
 class VectorEnvironment(Protocol):
     """Many lanes of one environment that write into buffers of their own, reused by every call.
 
-    After `step`, a lane that ended has been reset in the same call: `final_observation` [B, O] holds every lane's successor
-    before the reset, `observation` [B, O] what to act on next. `terminated` and `truncated` [B] stay apart.
+    After `step`, a lane that ended has been reset in the same call: `final_observation` [B, O] holds every lane's
+    successor before the reset, `observation` [B, O] what to act on next. `terminated` and `truncated` [B] stay apart.
     """
 
     id: str

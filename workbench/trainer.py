@@ -1,16 +1,12 @@
 """Trainer: the one class a user meets."""
 
-import json
 import math
 import platform
-import secrets
-import shutil
-import signal
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -21,23 +17,24 @@ import torch
 from workbench import envs
 from workbench.algorithms import ALGORITHMS, PPO
 from workbench.data import RolloutSource
-from workbench.errors import AlreadyRunningError, CheckpointError, InputError, RunDirectoryError, unknown_name
+from workbench.errors import AlreadyRunningError, CheckpointError, InputError, unknown_name
 from workbench.events import CheckpointSaved, Emitter, Event, Started, Stopped
 from workbench.hyperparameters import lock, values
 from workbench.spec import VectorEnvironment, spec_of
 from workbench.training import evaluation
-from workbench.training.checkpoints import STATE, checkpoints_of, latest_checkpoint, load_checkpoint, save_checkpoint, write_json
+from workbench.training.checkpoints import load_checkpoint
 from workbench.training.evaluation import Evaluation
+from workbench.training.interrupts import stop_on_interrupt
 from workbench.training.loop import Loop
-from workbench.training.metrics import FILE as METRICS
 from workbench.training.metrics import Metrics
+from workbench.training.run_directory import RunDirectory, fresh_path, locate
 from workbench.training.seeding import seeds_from
 from workbench.version import __version__
 
-RUN = "run.json"
 LANES = {"native": 128, "gymnasium": 16}
+"""Lanes where none are asked for, by backend."""
+
 CONFIRMING_EPISODES = 100
-CHECKPOINTS_KEPT = 2
 
 
 class Trainer:
@@ -50,8 +47,8 @@ class Trainer:
         trainer.evaluate(episodes=100)
 
     Args:
-        env: An id ("CartPole-v1"; any that Gymnasium has registered), a kernel environment (`workbench_kernels.envs`), or a
-            vector environment from `workbench.envs.make`.
+        env: An id ("CartPole-v1"; any that Gymnasium has registered), a kernel environment (`workbench_kernels.envs`),
+            or a vector environment from `workbench.envs.make`.
         algorithm: An instance such as `PPO(clip=0.1)`, a class, or a name; PPO with its defaults if None.
         seed: Of everything random: weights, actions, minibatches, environments. From 0 to 2**64 - 1.
         lanes: How many environments run side by side; 128 native ones or 16 of Gymnasium's if None.
@@ -82,7 +79,8 @@ class Trainer:
         self.env = _environment(env, lanes)
         self.id = self.env.id
         self.device = _device(device)
-        self.run_dir = Path(run_dir) if run_dir is not None else _fresh_directory(self.id, self.algorithm)
+        path = Path(run_dir) if run_dir is not None else fresh_path(self.id, _name_of(self.algorithm))
+        self.directory = RunDirectory(path)
         self.checkpoint_seconds = checkpoint_seconds
         self.metrics = Metrics()
         self.goal = 0
@@ -98,11 +96,15 @@ class Trainer:
         self._thread: threading.Thread | None = None
         self._worker: threading.Thread | None = None
         self._busy = threading.Lock()
-        self._open = self._loaded = False
         self._saved_at = -math.inf
         self._attempts = 0
 
     # What a user reads.
+
+    @property
+    def run_dir(self) -> Path:
+        """The folder that keeps the run."""
+        return self.directory.path
 
     @property
     def steps(self) -> int:
@@ -133,7 +135,7 @@ class Trainer:
         display_trainer(self)
 
     def subscribe(self, callback: Callable[[Event], None]) -> Callable[[], None]:
-        """Call `callback` with each event (`workbench.events`) on the training thread; return the function that ends it."""
+        """Call `callback` with each of `workbench.events` on the training thread; return the function that ends it."""
         return self._emitter.subscribe(callback)
 
     # What a user does.
@@ -141,25 +143,29 @@ class Trainer:
     def train(self, steps: int, target_return: float | None = None) -> "Trainer":
         """Train in this thread for `steps` more environment steps, or until `target_return` is reached.
 
-        The target is reached when the mean of the newest 100 training episodes is, and a greedy evaluation of 100 episodes
-        confirms it. Ctrl-C (or a notebook's interrupt) stops after the present iteration, with everything saved; a second one
-        raises KeyboardInterrupt.
+        The target is reached when the mean of the newest 100 training episodes is, and a greedy evaluation of 100
+        episodes confirms it. Ctrl-C (or a notebook's interrupt) stops after the present iteration, with everything
+        saved; a second one raises KeyboardInterrupt.
 
         Raises:
             AlreadyRunningError: If this trainer is running.
             InputError: If an argument is out of range.
-            EnvironmentFaultError, NumericsError: If training met numbers that are none; metrics and the last checkpoint stay.
+            EnvironmentFaultError, NumericsError: If training met numbers that are none; metrics and the last checkpoint
+                stay.
             RunDirectoryError: If the run directory cannot be written.
         """
         self._begin(steps, target_return)
-        with _stop_on_interrupt(self.stop), _progress(self):
+        with stop_on_interrupt(self.stop), _progress(self):
             self._run()
         if self.error is not None:
             raise self.error
         return self
 
     def start(self, steps: int, target_return: float | None = None) -> "Trainer":
-        """Train in a thread of its own, and return at once; the arguments and errors are those of `train`, raised by `wait`."""
+        """Train in a thread of its own, and return at once.
+
+        Arguments and errors are those of `train`; what training raises, `wait` raises.
+        """
         self._begin(steps, target_return)
         self._thread = threading.Thread(target=self._run, name=f"workbench {self.id}", daemon=True)
         self._thread.start()
@@ -208,26 +214,14 @@ class Trainer:
         return result
 
     def save(self, path: str | Path) -> Path:
-        """Save everything needed to go on, or to load elsewhere, as a folder at `path`: settings, metrics, a checkpoint.
+        """Save everything needed to go on, or to load elsewhere: a folder with settings, metrics and a checkpoint.
 
         Raises:
             RunDirectoryError: If it cannot be written.
         """
         target = Path(path)
-
-        def write() -> Path:
-            _make_directory(target)
-            write_json(target / RUN, self._description())
-            if (self.run_dir / METRICS).exists() and target.resolve() != self.run_dir.resolve():
-                shutil.copyfile(self.run_dir / METRICS, target / METRICS)
-            path = target / "checkpoints" / f"{self.steps:015d}"
-            save_checkpoint(self, path)
-            if target.resolve() != self.run_dir.resolve():
-                _remove(other for other in checkpoints_of(target) if other != path)
-            return target
-
-        saved: Path = self._between_iterations(write)
-        return saved
+        self._between_iterations(lambda: self.directory.copy_to(target, self, self._description(), self.steps))
+        return target
 
     def close(self) -> None:
         """Stop training, and free the environments and files."""
@@ -248,7 +242,7 @@ class Trainer:
         if not self._busy.acquire(blocking=False):
             raise AlreadyRunningError(f"{self!r} is already running; call stop() or wait() first.")
         try:
-            self._open_run_directory()
+            self.directory.open(self._description(), self.metrics, self.steps)
         except BaseException:
             self._busy.release()
             raise
@@ -311,27 +305,6 @@ class Trainer:
         finally:
             self._busy.release()
 
-    def _open_run_directory(self) -> None:
-        if self._open:
-            return
-        if self._loaded:
-            self.metrics.resume(self.run_dir, self.steps)
-            _remove(path for path in checkpoints_of(self.run_dir) if int(path.name) > self.steps)
-            self._open = True
-            return
-        if (self.run_dir / RUN).exists():
-            raise RunDirectoryError(
-                f"run_dir={str(self.run_dir)!r} holds another run; choose a new one, or go on with it: "
-                f"workbench.load({str(self.run_dir)!r})."
-            )
-        _make_directory(self.run_dir)
-        try:
-            write_json(self.run_dir / RUN, self._description())
-        except OSError as error:
-            raise RunDirectoryError(f"run_dir={str(self.run_dir)!r} cannot be written: {error}; choose another.") from error
-        self.metrics.open(self.run_dir)
-        self._open = True
-
     def _description(self) -> dict[str, Any]:
         return {
             "env": self.id,
@@ -355,9 +328,7 @@ class Trainer:
             self._checkpoint()
 
     def _checkpoint(self) -> None:
-        path = self.run_dir / "checkpoints" / f"{self.steps:015d}"
-        save_checkpoint(self, path)
-        _remove(checkpoints_of(self.run_dir)[:-CHECKPOINTS_KEPT])
+        path = self.directory.checkpoint(self, self.steps)
         self._saved_at = time.monotonic()
         self._emitter.emit(CheckpointSaved(self.steps, str(path)))
 
@@ -373,30 +344,26 @@ def load(path: str | Path, *, env: Any = None, device: str | None = None) -> Tra
     Raises:
         CheckpointError: If nothing there can be loaded.
     """
-    folder = Path(path)
-    is_checkpoint = (folder / STATE).exists()
-    run_dir = folder.parent.parent if is_checkpoint else folder
-    try:
-        description = json.loads((run_dir / RUN).read_text(encoding="utf-8"))
-        algorithm = ALGORITHMS[description["algorithm"]]
-        settings = description["hyperparameters"]
-        source = env if env is not None else envs.make(description["env"], description["lanes"], backend=description["backend"])
-        trainer = Trainer(
-            source,
-            algorithm(**settings),
-            seed=description["seed"],
-            lanes=None if isinstance(source, VectorEnvironment) else description["lanes"],
-            device=device or description["device"],
-            run_dir=run_dir,
-        )
-    except (OSError, KeyError, TypeError, UnicodeDecodeError, json.JSONDecodeError) as error:
+    run_dir, checkpoint, description = locate(Path(path))
+    name = description["algorithm"]
+    if name not in ALGORITHMS:
         raise CheckpointError(
-            f"path={str(path)!r} holds no run ({error!r}); pass a run directory, or a folder that Trainer.save wrote."
-        ) from error
-    load_checkpoint(trainer, folder if is_checkpoint else latest_checkpoint(run_dir))
+            f"path={str(path)!r} was trained by {name!r}, which this version does not know; upgrade it."
+        )
+    source = env if env is not None else description["env"]
+    if not isinstance(source, VectorEnvironment):
+        source = envs.make(source, description["lanes"], backend=description["backend"])
+    trainer = Trainer(
+        source,
+        ALGORITHMS[name](**description["hyperparameters"]),
+        seed=description["seed"],
+        device=device or description["device"],
+        run_dir=run_dir,
+    )
+    load_checkpoint(trainer, checkpoint)
     trainer.metrics.read(run_dir)
     trainer.metrics.rewind(trainer.steps)
-    trainer._loaded = True
+    trainer.directory = RunDirectory(run_dir, loaded=True)
     return trainer
 
 
@@ -436,42 +403,6 @@ def _device(device: str) -> torch.device:
         reason = str(error).splitlines()[0]
         raise InputError(f"device={device!r} is not available ({reason}); pass device='cpu'.") from error
     return found
-
-
-def _fresh_directory(id: str, algorithm: Any) -> Path:
-    moment = datetime.now().strftime("%Y%m%d-%H%M%S")
-    return Path("runs") / f"{id.replace('/', '_')}-{_name_of(algorithm)}-{moment}-{secrets.token_hex(2)}"
-
-
-def _make_directory(path: Path) -> None:
-    try:
-        path.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise RunDirectoryError(f"run_dir={str(path)!r} cannot be made: {error}; choose another.") from error
-
-
-def _remove(paths: Iterable[Path]) -> None:
-    for path in paths:
-        shutil.rmtree(path, ignore_errors=True)
-
-
-@contextmanager
-def _stop_on_interrupt(stop: Callable[[], None]) -> Iterator[None]:
-    """Turn the first interrupt into a clean stop; the second is Python's own again."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    previous = signal.getsignal(signal.SIGINT)
-
-    def interrupted(number: int, frame: Any) -> None:
-        signal.signal(signal.SIGINT, previous)
-        stop()
-
-    signal.signal(signal.SIGINT, interrupted)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, previous)
 
 
 def _progress(trainer: Trainer) -> AbstractContextManager[Any]:

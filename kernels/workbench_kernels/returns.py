@@ -40,8 +40,10 @@ def episodes(t, i, reward, ended, episode_return, episode_length):
         t, i: The cell.
         reward: [T, B] float32.
         ended: [T, B] bool, whether the episode ends with this step.
-        episode_return: [T + 1, B] float32, row t + 1 written; row 0 is carried over from before, 0 at an episode's start.
-        episode_length: [T + 1, B] int32, likewise, in steps. Where an episode ended, its totals stand; the next starts at 0.
+        episode_return: [T + 1, B] float32, row t + 1 written; row 0 is carried over from before, 0 at an episode's
+            start.
+        episode_length: [T + 1, B] int32, likewise, in steps. Where an episode ended, its totals stand; the next starts
+            at 0.
     """
     fresh = t > 0 and ended[t - 1, i]
     episode_return[t + 1, i] = reward[t, i] + (ZERO if fresh else episode_return[t, i])

@@ -27,11 +27,17 @@ class PPO:
     minibatches: int = hyperparameter(4, low=1, help="gradient steps a pass")
     learning_rate: float = hyperparameter(2.5e-3, low=1e-6, high=1e-1, log=True, live=True, help="of Adam")
     gamma: float = hyperparameter(0.99, low=0.0, high=1.0, live=True, help="discount per step")
-    gae_lambda: float = hyperparameter(0.95, low=0.0, high=1.0, live=True, help="decay of the advantage's trace per step")
+    gae_lambda: float = hyperparameter(
+        0.95, low=0.0, high=1.0, live=True, help="decay of the advantage's trace per step"
+    )
     clip: float = hyperparameter(0.2, low=0.0, high=1.0, live=True, help="on the probability ratio, around 1")
-    entropy_coefficient: float = hyperparameter(0.01, low=0.0, high=1.0, live=True, help="weight of the entropy bonus, per nat")
+    entropy_coefficient: float = hyperparameter(
+        0.01, low=0.0, high=1.0, live=True, help="weight of the entropy bonus, per nat"
+    )
     value_coefficient: float = hyperparameter(0.5, low=0.0, high=10.0, live=True, help="weight of the value loss")
-    max_gradient_norm: float = hyperparameter(0.5, low=0.0, high=1e6, live=True, help="the gradient is scaled down to this norm")
+    max_gradient_norm: float = hyperparameter(
+        0.5, low=0.0, high=1e6, live=True, help="the gradient is scaled down to this norm"
+    )
     width: int = hyperparameter(64, low=1, high=4096, help="units a hidden layer")
     depth: int = hyperparameter(2, low=1, high=16, help="hidden layers")
     activation: str = hyperparameter("tanh", choices=("relu", "silu", "tanh"), help="of the hidden layers")
@@ -49,8 +55,8 @@ class PPO:
             raise InputError(f"action space {spec.action} is not discrete; PPO's categorical policy needs Discrete(n).")
         if self.minibatches > self.horizon * spec.lanes:
             raise InputError(
-                f"PPO.minibatches={self.minibatches} is more than the {self.horizon * spec.lanes} transitions of a rollout; "
-                f"lower it, or raise lanes or horizon."
+                f"PPO.minibatches={self.minibatches} is more than the {self.horizon * spec.lanes} transitions of a "
+                f"rollout; lower it, or raise lanes or horizon."
             )
         initial = torch.Generator().manual_seed(seeds["weights"])
         self.model = ActorCritic(
@@ -90,7 +96,13 @@ class PPO:
         _, final_value = self.model(rollout.final_observation)
         next_value.view(-1)[rollout.final_index] = final_value
         advantage = F.gae(
-            rollout.reward, rollout.value, next_value, rollout.terminated, rollout.truncated, self.gamma, self.gae_lambda
+            rollout.reward,
+            rollout.value,
+            next_value,
+            rollout.terminated,
+            rollout.truncated,
+            self.gamma,
+            self.gae_lambda,
         )
         return Batch(**rollout.fields, advantage=advantage, target=advantage + rollout.value)
 

@@ -26,7 +26,7 @@ class Batch:
             raise AttributeError(f"a batch of {', '.join(self.__dict__.get('fields', ()))} has no {name!r}") from None
 
     def minibatches(self, names: tuple[str, ...], size: int, generator: torch.Generator) -> Iterator["Batch"]:
-        """Yield the named [T, B, ...] fields in random disjoint minibatches of `size` transitions; the last may be smaller."""
+        """Yield the named [T, B, ...] fields in random disjoint minibatches of `size` transitions, the last a rest."""
         flat = {name: self.fields[name].flatten(0, 1) for name in names}
         order = torch.randperm(next(iter(flat.values())).shape[0], generator=generator)
         for rows in order.split(size):
@@ -70,9 +70,10 @@ class RolloutSource:
         """Take `horizon` steps in every lane.
 
         Returns:
-            A batch whose tensors are overwritten by the next call: `observation` [T, B, O], `action`, `reward`, `terminated`,
-            `truncated` and whatever `act` adds, all [T, B]; `last_observation` [B, O] to bootstrap from; and, of the episodes
-            that were truncated but not terminated, `final_index` [K] int64 (t * B + lane) and `final_observation` [K, O].
+            A batch whose tensors are overwritten by the next call: `observation` [T, B, O], `action`, `reward`,
+            `terminated`, `truncated` and whatever `act` adds, all [T, B]; `last_observation` [B, O] to bootstrap from;
+            and, of the episodes that were truncated but not terminated, `final_index` [K] int64 (t * B + lane) and
+            `final_observation` [K, O].
 
         Raises:
             EnvironmentFaultError: If an observation or a reward is not a number; it names the lane and the step.

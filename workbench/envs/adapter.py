@@ -6,10 +6,10 @@ import gymnasium
 import numpy as np
 from gymnasium.vector import AutoresetMode, SyncVectorEnv
 from gymnasium.wrappers import FlattenObservation
-from workbench_kernels.arrays import aligned
 
 from workbench.envs.native import check_lanes, check_seed
 from workbench.errors import EnvironmentFaultError, InputError
+from workbench_kernels.arrays import aligned
 
 
 class GymnasiumVectorEnvironment:
@@ -18,7 +18,7 @@ class GymnasiumVectorEnvironment:
     Observations are flattened to [B, O] float32. Autoreset is same-step: see `workbench.spec.VectorEnvironment`.
 
     Args:
-        id: A registered Gymnasium id.
+        environment_id: A registered Gymnasium id.
         lanes: How many copies run side by side.
         seed: The seed of the first `reset` that names none.
 
@@ -29,15 +29,15 @@ class GymnasiumVectorEnvironment:
     backend = "gymnasium"
     saved = ("steps",)
 
-    def __init__(self, id: str, lanes: int, *, seed: int = 0) -> None:
-        self.id = id
+    def __init__(self, environment_id: str, lanes: int, *, seed: int = 0) -> None:
+        self.id = environment_id
         self.lanes = check_lanes(lanes)
         self._seed: int | None = check_seed(seed)
         self.steps = 0
         self._env = SyncVectorEnv([self._make] * lanes, autoreset_mode=AutoresetMode.SAME_STEP)
         self.single_observation_space = self._env.single_observation_space
         self.single_action_space = self._env.single_action_space
-        components = self.single_observation_space.shape[0]
+        components = gymnasium.spaces.flatdim(self.single_observation_space)
         self.observation = aligned((lanes, components), np.float32)
         self.final_observation = aligned((lanes, components), np.float32)
         self.reward = aligned((lanes,), np.float32)

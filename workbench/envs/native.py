@@ -7,12 +7,12 @@ import gymnasium
 import numpy as np
 from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
+
+from workbench.errors import InputError
 from workbench_kernels import rng, spaces
 from workbench_kernels.arrays import aligned
 from workbench_kernels.targets import cpu
 from workbench_kernels.targets import python as python_target
-
-from workbench.errors import InputError
 
 
 def gymnasium_space(space: spaces.Space) -> gymnasium.Space[Any]:
@@ -33,8 +33,8 @@ def _kernels(environment: Any, target: str, parallel: bool) -> tuple[Any, Any]:
 class NativeVectorEnvironment(VectorEnv[Any, Any, Any]):
     """Lanes of a kernel environment, stepped together.
 
-    Autoreset is same-step: see `workbench.spec.VectorEnvironment`. The arrays that `reset` and `step` return are views of
-    the buffers, overwritten by the next call; copy what must last.
+    Autoreset is same-step: see `workbench.spec.VectorEnvironment`. The arrays that `reset` and `step` return are views
+    of the buffers, overwritten by the next call; copy what must last.
 
     Args:
         environment: A kernel file, or any object with its names (`workbench_kernels.envs`).
@@ -88,8 +88,8 @@ class NativeVectorEnvironment(VectorEnv[Any, Any, Any]):
         self._unsigned = self._action.view(np.uint32)
         rng.seed_lanes(self.random, self._seed)
 
-    def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Any, dict[str, Any]]:
-        """Start a new episode in every lane; a seed starts the lanes' random streams anew.
+    def reset(self, *, seed: int | None = None, options: Any = None) -> tuple[Any, dict[str, Any]]:  # noqa: ARG002
+        """Start a new episode in every lane; a seed starts the lanes' random streams anew. There are no options.
 
         Returns:
             The observation [B, O] float32, a view, and an empty dict.
@@ -109,8 +109,8 @@ class NativeVectorEnvironment(VectorEnv[Any, Any, Any]):
             actions: [B] integers (Discrete) or [B, A] floats (Box).
 
         Returns:
-            observation [B, O] float32, reward [B] float32 per step, terminated and truncated [B] bool, and an info dict with
-            Gymnasium's `final_obs` [B, O] (every lane's successor before the reset) and its mask `_final_obs` [B].
+            observation [B, O] float32, reward [B] float32 per step, terminated and truncated [B] bool, and an info dict
+            with Gymnasium's `final_obs` [B, O] (every lane's successor before the reset) and its mask `_final_obs` [B].
 
         Raises:
             InputError: If the actions have another shape or kind, or lie outside the action space.
@@ -134,7 +134,7 @@ class NativeVectorEnvironment(VectorEnv[Any, Any, Any]):
     def _take(self, actions: Any) -> None:
         """Copy the actions into the kernel's buffer, checked."""
         array = np.asarray(actions)
-        expected = self.action_space.shape
+        expected = tuple(reversed(self._action.shape))
         if array.shape != expected:
             raise InputError(f"actions have shape {list(array.shape)}; pass {list(expected)}, one a lane.")
         try:

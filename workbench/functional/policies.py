@@ -31,5 +31,8 @@ def sample_categorical(log_probs: Tensor, generator: torch.Generator) -> Tensor:
 
 
 def explained_variance(prediction: Tensor, target: Tensor) -> Tensor:
-    """Return 1 - Var(target - prediction) / Var(target): 1 is perfect, 0 no better than the mean; nan for a constant target."""
+    """Return 1 - Var(target - prediction) / Var(target).
+
+    1 is perfect, 0 no better than the mean; nan or -inf for a constant target.
+    """
     return 1.0 - (target - prediction).var(correction=0) / target.var(correction=0)

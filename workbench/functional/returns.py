@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor
+
 from workbench_kernels import returns
 from workbench_kernels.targets import cpu
 
@@ -33,7 +34,9 @@ def gae(
     ended = _numpy(terminated | truncated, np.bool_)
     inputs = [_numpy(x, np.float32) for x in (reward, value, next_value)]
     advantage = torch.empty(reward.shape, dtype=torch.float32)
-    _scan("gae", True)(*inputs, _numpy(terminated, np.bool_), ended, np.float32(gamma), np.float32(lam), advantage.numpy())
+    _scan("gae", True)(
+        *inputs, _numpy(terminated, np.bool_), ended, np.float32(gamma), np.float32(lam), advantage.numpy()
+    )
     return advantage.to(reward.device)
 
 
@@ -42,7 +45,8 @@ def episode_totals(reward: Tensor, ended: Tensor, episode_return: Any, episode_l
 
     Args:
         reward: [T, B] float. ended: [T, B] bool.
-        episode_return, episode_length: numpy [T + 1, B] float32 and int32; row 0 is read, and prepared for the next call.
+        episode_return, episode_length: numpy [T + 1, B] float32 and int32; row 0 is read, and prepared for the next
+            call.
     """
     mask = _numpy(ended, np.bool_)
     _scan("episodes", False)(_numpy(reward, np.float32), mask, episode_return, episode_length)

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable
+from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
@@ -24,7 +25,8 @@ def linear(inputs: int, outputs: int, gain: float, generator: torch.Generator) -
 class ActorCritic(nn.Module):
     """Log-probabilities and value from a shared trunk.
 
-    Gains are sqrt(2) in the trunk, 0.01 for the policy (a near-uniform start) and 1 for the value (Andrychowicz et al. 2021).
+    Gains are sqrt(2) in the trunk, 0.01 for the policy (a near-uniform start) and 1 for the value (Andrychowicz et al.
+    2021).
 
     Args:
         observations: O.
@@ -40,7 +42,7 @@ class ActorCritic(nn.Module):
         super().__init__()
         sizes = [observations] + [width] * depth
         self.trunk = nn.ModuleList(
-            linear(inputs, outputs, math.sqrt(2.0), generator) for inputs, outputs in zip(sizes, sizes[1:], strict=False)
+            linear(inputs, outputs, math.sqrt(2.0), generator) for inputs, outputs in pairwise(sizes)
         )
         self.head = linear(width, actions + 1, 0.01, generator)
         with torch.no_grad():

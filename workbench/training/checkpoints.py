@@ -1,6 +1,8 @@
-"""Checkpoints: an object lists in `saved` what it keeps, and this file does the rest. Safetensors and JSON, never pickle.
+"""Checkpoints: an object lists in `saved` what it keeps, and this file does the rest.
 
-A checkpoint is a folder with `tensors.safetensors` and `state.json`; it appears under its name only once it is complete.
+Safetensors and JSON, never pickle. A checkpoint is a folder with `tensors.safetensors` and `state.json`; it appears under
+its name only once it is
+complete.
 """
 
 import json
@@ -127,7 +129,9 @@ def load_checkpoint(owner: Any, path: Path) -> None:
     try:
         state = json.loads((path / STATE).read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
-        raise CheckpointError(f"checkpoint {str(path)!r} has no readable {STATE} ({error}); load another checkpoint.") from error
+        raise CheckpointError(
+            f"checkpoint {str(path)!r} has no readable {STATE} ({error}); load another checkpoint."
+        ) from error
     if not isinstance(state, dict) or state.get("format") != FORMAT:
         raise CheckpointError(f"checkpoint {str(path)!r} was not written by rl-workbench; pass one that was.")
     if state["format_version"] > FORMAT_VERSION:
@@ -145,20 +149,3 @@ def load_checkpoint(owner: Any, path: Path) -> None:
         scatter(owner, tensors, state["scalars"])
     except (KeyError, ValueError, RuntimeError) as error:
         raise CheckpointError(f"checkpoint {str(path)!r} does not fit this run: {error}.") from error
-
-
-def checkpoints_of(run_dir: Path) -> list[Path]:
-    """Return the complete checkpoints of a run directory, oldest first."""
-    return sorted(path for path in (run_dir / "checkpoints").glob("[0-9]*") if (path / STATE).exists())
-
-
-def latest_checkpoint(run_dir: Path) -> Path:
-    """Return the newest checkpoint of a run directory.
-
-    Raises:
-        CheckpointError: If there is none.
-    """
-    found = checkpoints_of(run_dir)
-    if not found:
-        raise CheckpointError(f"run directory {str(run_dir)!r} holds no checkpoint; pass one that was trained.")
-    return found[-1]

@@ -95,7 +95,17 @@ class Loop:
         recent: Returns of the newest `RECENT` of them.
     """
 
-    saved = ("algorithm", "source", "settings", "steps", "seconds", "episodes", "recent", "running_return", "running_length")
+    saved = (
+        "algorithm",
+        "source",
+        "settings",
+        "steps",
+        "seconds",
+        "episodes",
+        "recent",
+        "running_return",
+        "running_length",
+    )
 
     def __init__(self, algorithm: Any, source: Any, metrics: Metrics, emitter: Emitter) -> None:
         self.algorithm = algorithm
@@ -162,7 +172,8 @@ class Loop:
         row = {name: float(torch.stack([log[name] for log in logs]).mean()) for name in logs[0]}
         if not math.isfinite(sum(value for name, value in row.items() if name.endswith("_loss"))):
             raise NumericsError(
-                f"losses at step {self.steps} are not finite ({row}); lower learning_rate, and go on from the last checkpoint."
+                f"losses at step {self.steps} are not finite ({row}); lower learning_rate, and go on from the last "
+                f"checkpoint."
             )
         ended = rollout.terminated | rollout.truncated
         returns, lengths = episode_totals(rollout.reward, ended, self.running_return, self.running_length)

@@ -1,8 +1,8 @@
 """The record of a run: rows of numbers in memory, and in a file that only grows.
 
-`metrics.jsonl` holds one JSON object a line, written and flushed as a whole: a kill loses at most the line being written, and a
-reader ignores a torn last one. When training goes on from a checkpoint, a line `{"resumed_at": steps}` takes back the rows
-after it.
+`metrics.jsonl` holds one JSON object a line, written and flushed as a whole: a kill loses at most the line being
+written, and a reader ignores a torn last one. When training goes on from a checkpoint, a line `{"resumed_at": steps}`
+takes back the rows after it.
 """
 
 import json

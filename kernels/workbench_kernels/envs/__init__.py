@@ -1,4 +1,6 @@
-"""The environments, one file each: `reset(i, state, random)`, `step(i, state, action, reward, terminated, random)`,
+"""The environments, one file each.
+
+A file holds `reset(i, state, random)`, `step(i, state, action, reward, terminated, random)` and
 `observe(i, state, observation)` on lane `i` of whole arrays, and the constants a target needs.
 
 B: lanes, S: state components, O: observation components.

@@ -1,7 +1,7 @@
 """Vector units and threads: numba compiles a driver around the lane functions, blocks of lanes spread over threads.
 
-The machine code is cached on disk across processes. numba's own cache key holds the lane functions by reference only, so
-each driver also closes over their `fingerprint`: an edited environment is recompiled, never served stale.
+The machine code is cached on disk across processes. numba's own cache key holds the lane functions by reference only,
+so each driver also closes over their `fingerprint`: an edited environment is recompiled, never served stale.
 """
 
 import threading
@@ -32,8 +32,11 @@ def _compilable(function: Callable[..., None]) -> Callable[..., None]:
 
 
 def _compile(driver: Callable[..., None], parallel: bool) -> Callable[..., None]:
-    """Compile `driver`; its parallel launches take turns, since one already uses every core and not every threading layer
-    that numba may find is safe to enter twice."""
+    """Compile `driver`.
+
+    Parallel launches take turns: one already uses every core, and not every threading layer that numba may find is safe
+    to enter twice.
+    """
     compiled = numba.njit(parallel=parallel, cache=True, nogil=True, error_model="numpy")(driver)
     if not parallel:
         return compiled
@@ -63,8 +66,10 @@ def vector_reset(environment: Any) -> Callable[..., None]:
 def vector_step(environment: Any, *, parallel: bool = True) -> Callable[..., None]:
     """Build the function that advances every lane by one step and resets those that ended.
 
-    The loops are apart so that each vectorises. Resets are rare: the lanes that ended are listed first, then reset one by
-    one (a masked vector reset of every lane took as long as everything else together).
+    The loops are apart so that each vectorises, and lanes are counted by unsigned integers: a signed index might be
+    negative, and the test for Python's wraparound keeps the vectoriser from knowing the addresses. Resets are rare: the
+    lanes that ended are listed first, then reset one by one (a masked vector reset of every lane took as long as
+    everything else together).
     """
     key = (fingerprint(environment.reset, environment.step, environment.observe), parallel)
     reset_lane, step_lane = _compilable(environment.reset), _compilable(environment.step)
@@ -100,9 +105,9 @@ def vector_step(environment: Any, *, parallel: bool = True) -> Callable[..., Non
                 ended[count] = i
                 count += terminated[i] | truncated[i]
             for k in range(count):
-                i = np.uintp(ended[k])
-                reset_lane(i, state, random)
-                elapsed[i] = 0
+                lane = np.uintp(ended[k])
+                reset_lane(lane, state, random)
+                elapsed[lane] = 0
             for i in range(start, end):
                 observe_lane(i, state, observation)
 

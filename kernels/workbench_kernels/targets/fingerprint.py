@@ -59,6 +59,8 @@ def fingerprint(*functions: Function) -> int:
     for function in functions:
         if isinstance(function, FunctionType):
             for part in reachable(function):
-                constants = [(n, _value(v)) for n, v in references(part) if not callable(v) and not isinstance(v, ModuleType)]
+                constants = [
+                    (n, _value(v)) for n, v in references(part) if not callable(v) and not isinstance(v, ModuleType)
+                ]
                 digest.update(repr((part.__qualname__, _code(part.__code__), part.__defaults__, constants)).encode())
     return int.from_bytes(digest.digest()[:8], "little") >> 2
