@@ -14,8 +14,10 @@ DEADLINE = 90.0
 
 
 class JupyterServer:
-    def __init__(self, folder: Path, theme: str = "JupyterLab Light", subshells: bool = True) -> None:
-        self.folder, self.token = folder, secrets.token_hex(16)
+    def __init__(
+        self, folder: Path, theme: str = "JupyterLab Light", subshells: bool = True, also_import: Path = REPOSITORY
+    ) -> None:
+        self.folder, self.token, self.also_import = folder, secrets.token_hex(16), also_import
         self.notebooks, self.runtime = folder / "notebooks", folder / "runtime"
         self.log = folder / "server.log"
         for each in (self.notebooks, self.runtime):
@@ -38,7 +40,7 @@ class JupyterServer:
             "JUPYTER_RUNTIME_DIR": str(self.runtime),
             "JUPYTERLAB_SETTINGS_DIR": str(self.folder / "settings"),
             "JUPYTERLAB_WORKSPACES_DIR": str(self.folder / "workspaces"),
-            "PYTHONPATH": os.pathsep.join([str(REPOSITORY), str(REPOSITORY / "kernels"), *_inherited()]),
+            "PYTHONPATH": os.pathsep.join(map(str, (REPOSITORY, REPOSITORY / "kernels", self.also_import))),
         }
         options = [
             f"--ServerApp.root_dir={self.notebooks}",
@@ -47,7 +49,6 @@ class JupyterServer:
             "--ServerApp.allow_root=True",
             "--LabApp.expose_app_in_browser=True",
             "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
-            "--MappingKernelManager.shutdown_wait_time=2",
         ]
         with self.log.open("wb") as log:
             self._process = subprocess.Popen(
@@ -92,7 +93,3 @@ class JupyterServer:
         target = self.folder / "settings" / extension / f"{plugin}.jupyterlab-settings"
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_text(json.dumps(values))
-
-
-def _inherited() -> list[str]:
-    return [os.environ["PYTHONPATH"]] if os.environ.get("PYTHONPATH") else []

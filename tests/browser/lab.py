@@ -36,6 +36,7 @@ class Lab:
     def open(self, name: str) -> None:
         self.page.goto(self.server.address(name))
         self.page.wait_for_function(READY, timeout=60_000)
+        self.page.evaluate("() => window.jupyterapp.shell.collapseLeft()")
 
     def run(self, index: int) -> None:
         self.page.evaluate(RUN, [index])
@@ -48,6 +49,46 @@ class Lab:
     def finished(self, index: int, timeout: int = 60_000) -> str:
         self.page.wait_for_function(DONE, arg=[index], timeout=timeout)
         return self.page.evaluate(TEXT, [index])
+
+    def run_all(self, timeout: int) -> None:
+        """Run every cell and wait for the last one."""
+        script = "() => window.jupyterapp.commands.execute('notebook:run-all-cells')"
+        self.page.set_default_timeout(timeout)
+        self.page.evaluate(script)
+        self.page.wait_for_function(
+            """() => window.jupyterapp.shell.currentWidget.content.widgets
+              .filter(cell => cell.model.type === 'code')
+              .every(cell => cell.model.executionState === 'idle')"""
+        )
+
+    def panel(self, status: str) -> Locator:
+        """Wait until the panel says `status`, and return it."""
+        panel = self.page.locator(f'.jp-OutputArea [data-testid="panel"][data-status="{status}"]').first
+        panel.wait_for()
+        return panel
+
+    def points(self, more_than: int) -> int:
+        """Wait until the return's curve has more points, and return how many."""
+        script = """least => {
+          const points = Number(document.querySelector('[data-testid="panel-plot-episode_return"]')?.dataset.points);
+          return points > least ? points : 0;
+        }"""
+        return self.page.wait_for_function(script, arg=more_than).json_value()
+
+    def answered(self, name: str, value: str) -> None:
+        """Type a hyperparameter's value and wait until Python has taken it: all that came before is published too."""
+        self.hook(f"entry-{name}").fill(value)
+        self.page.keyboard.press("Enter")
+        script = """([name, value]) => {
+          const slider = document.querySelector(`[data-testid="panel-slider-${name}"]`);
+          return slider.getAttribute('aria-valuetext') === value;
+        }"""
+        self.page.wait_for_function(script, arg=[name, value])
+
+    def save(self, name: str) -> nbformat.NotebookNode:
+        """Save the notebook as the user would, and read it from the disk."""
+        self.page.evaluate("() => window.jupyterapp.commands.execute('docmanager:save')")
+        return nbformat.read(self.server.notebooks / name, as_version=4)
 
     def hook(self, name: str) -> Locator:
         return self.page.locator(f'.jp-OutputArea [data-testid="panel-{name}"]')

@@ -41,6 +41,7 @@ def test_only_live_hyperparameters_are_offered(panel):
         "kind": "float",
         "low": 1e-6,
         "high": 1e-1,
+        "default": 3e-3,
         "log": True,
         "choices": None,
         "help": "of Adam, per update",

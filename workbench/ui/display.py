@@ -1,9 +1,11 @@
 """A trainer in a notebook: the live panel, with a picture and a text beneath it for pages that have no kernel."""
 
 import base64
+import logging
 import threading
 import uuid
 import weakref
+from collections.abc import Callable
 from typing import Any
 
 from IPython.core.getipython import get_ipython
@@ -17,6 +19,7 @@ from workbench.ui.text import describe
 
 WIDGET = "application/vnd.jupyter.widget-view+json"
 PIXELS_PER_INCH = 2 * 96  # of the picture: two of its pixels to one of the page
+LOGGER = logging.getLogger(__name__)
 
 _shown: "weakref.WeakKeyDictionary[Subject, Display]" = weakref.WeakKeyDictionary()
 _lock = threading.Lock()
@@ -31,7 +34,7 @@ class Display:
         self._lock = threading.Lock()
         refresh = _weakly(self)
         self.panel = Panel(trainer, on_rest=refresh)
-        trainer.subscribe(lambda event: refresh() if isinstance(event, Stopped) else None)
+        trainer.subscribe(lambda event: _safely(refresh) if isinstance(event, Stopped) else None)
         _after_each_cell(self.panel)
 
     def show(self, trainer: Subject) -> None:
@@ -80,7 +83,15 @@ def show(trainer: Subject) -> None:
     shown.show(trainer)
 
 
-def _weakly(shown: Display) -> Any:
+def _safely(refresh: Callable[[], None]) -> None:
+    """Log what `refresh` raises: training must not fail for want of a picture."""
+    try:
+        refresh()
+    except Exception:
+        LOGGER.exception("the picture of the training could not be drawn")
+
+
+def _weakly(shown: Display) -> Callable[[], None]:
     reference = weakref.ref(shown)
 
     def refresh() -> None:

@@ -21,6 +21,7 @@ def _setting(each: Hyperparameter) -> State:
         "kind": each.kind.__name__,
         "low": each.low,
         "high": each.high,
+        "default": each.default,
         "log": each.log,
         "choices": None if each.choices is None else list(each.choices),
         "help": each.help,

@@ -1,7 +1,7 @@
 // Progress towards the goal, and the figures: mean episode return in large, then speed, time and steps.
 
 import { element, mark, write } from "./dom";
-import { clock, compact, measure, whole } from "./format";
+import { clock, compact, score, whole } from "./format";
 import type { State } from "./model";
 
 function figure(label: string, hook: string, large = false) {
@@ -27,7 +27,7 @@ export function figures() {
     bar.style.transform = `scaleX(${fraction})`;
     mark(progress, "aria-valuenow", String(percent));
     mark(progress, "aria-valuetext", `${whole(state.steps)} of ${whole(state.goal)} steps, ${percent} %`);
-    write(result.value, measure(state.episode_return));
+    write(result.value, score(state.episode_return));
     write(rate.value, compact(state.steps_per_second));
     write(elapsed.value, clock(state.seconds));
     write(remaining.value, clock(state.remaining));

@@ -21,7 +21,7 @@ export function compact(value: number | null): string {
 /** Write a count as an axis does: 2 M, 0.5 M, 300 k. */
 export function tick(value: number): string {
   for (const [size, unit] of UNITS) if (Math.abs(value) >= size) return trim(value / size) + unit;
-  if (value !== 0 && Math.abs(value) < 1e-3) return value.toExponential(0).replace("e", "e").replace("-", "−");
+  if (value !== 0 && Math.abs(value) < 1e-3) return value.toExponential(0).replace("-", "−");
   return trim(value).replace("-", "−");
 }
 
@@ -39,11 +39,18 @@ export function measure(value: number | null): string {
   return value.toFixed(digits).replace("-", "−");
 }
 
+/** Write a return: one decimal, two when it is small. */
+export function score(value: number | null): string {
+  if (value === null || !Number.isFinite(value)) return DASH;
+  const size = Math.abs(value);
+  return size >= 1e6 ? compact(value) : value.toFixed(size >= 10 ? 1 : 2).replace("-", "−");
+}
+
 /** Write a hyperparameter's value as one would type it in Python: 0.003, 2.5e-4, 12. */
 export function literal(value: number): string {
   if (Number.isInteger(value)) return String(value);
   const size = Math.abs(value);
-  if (size !== 0 && size < 1e-3) return Number(value.toPrecision(6)).toExponential().replace("e-", "e-");
+  if (size !== 0 && size < 1e-3) return Number(value.toPrecision(6)).toExponential();
   return String(Number(value.toPrecision(6)));
 }
 

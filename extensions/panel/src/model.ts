@@ -8,6 +8,7 @@ export interface Setting {
   kind: "bool" | "int" | "float" | "str";
   low: number | null;
   high: number | null;
+  default: Value;
   log: boolean;
   choices: Value[] | null;
   help: string;

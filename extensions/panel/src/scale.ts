@@ -3,10 +3,12 @@
 import type { Setting } from "./model";
 
 export const TOP = 1000;
+const WIDEST = 200; // of a linear slider, in units of the default
 
-/** Tell whether the setting has the two ends a slider needs. */
+/** Tell whether a slider can serve the setting: it has two ends, and its default does not vanish between them. */
 export function slides(setting: Setting): boolean {
-  return setting.low !== null && setting.high !== null && setting.high > setting.low;
+  if (setting.low === null || setting.high === null || setting.high <= setting.low) return false;
+  return logarithmic(setting) || setting.high - setting.low <= WIDEST * Math.max(1, Math.abs(Number(setting.default)));
 }
 
 function logarithmic(setting: Setting): boolean {
