@@ -21,8 +21,8 @@ help: ## list the targets
 $(READY): pyproject.toml constraints.txt
 	@sh .ci/venv .venv
 	@echo "Installing the pinned dependencies and the package into .venv (minutes, the first time) ..."
-	@$(BIN)/python -m pip install --quiet --constraint constraints.txt hatchling editables
-	@$(BIN)/python -m pip install --quiet --constraint constraints.txt --no-build-isolation --editable '.[lab,docs,dev]'
+	@$(BIN)/python -m pip install -qq --constraint constraints.txt hatchling editables
+	@$(BIN)/python -m pip install -qq --constraint constraints.txt --no-build-isolation --editable '.[lab,docs,dev]'
 	@touch $@
 
 setup: $(READY) ## make .venv with the package, editable, and everything it needs
