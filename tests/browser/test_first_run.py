@@ -9,7 +9,7 @@ pytestmark = pytest.mark.browser
 
 TUTORIAL = REPOSITORY / "notebooks" / "tutorials" / "01_first_run.ipynb"
 SHOW = 'import workbench as wb\n\ntrainer = wb.Trainer("CartPole-v1", wb.PPO(), seed=1)\ntrainer'
-TRAIN = "trainer.train(10**9)"
+TRAIN = "trainer.train(10**9);"
 RATE = "print(trainer.algorithm.learning_rate)"
 STEPS = "print(trainer.steps, trainer.status)"
 MORE_STEPS = "steps => Number(document.querySelector('[data-testid=panel-steps]').dataset.steps) > steps"

@@ -50,6 +50,7 @@ class FakeTrainer:
         self.algorithm = PPO()
         self.metrics = FakeMetrics()
         self.steps, self.goal, self.seconds, self.status, self.error = 0, 0, 0.0, "new", None
+        self.target_return = None
         self.period, self.fail_after = period, fail_after
         self._emitter, self._thread = Emitter(), None
         self._go, self._halt = threading.Event(), threading.Event()
@@ -81,7 +82,7 @@ class FakeTrainer:
     def train(self, steps, target_return=None):
         if self.status in ("running", "paused"):
             raise AlreadyRunningError("the trainer is running; call stop() first.")
-        self.goal, self.status = self.steps + steps, "running"
+        self.goal, self.target_return, self.status = self.steps + steps, target_return, "running"
         self._halt.clear()
         self._go.set()
         self._emitter.emit(Started(self.steps, self.goal))
@@ -103,7 +104,7 @@ class FakeTrainer:
     def start(self, steps, target_return=None):
         if self.status in ("running", "paused"):
             raise AlreadyRunningError("the trainer is running; call stop() first.")
-        self._thread = threading.Thread(target=self.train, args=(steps,), daemon=True)
+        self._thread = threading.Thread(target=self.train, args=(steps, target_return), daemon=True)
         self._thread.start()
 
     def pause(self):

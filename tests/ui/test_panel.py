@@ -73,6 +73,17 @@ def test_start_goes_on_to_the_goal(panel, trainer, eventually):
     assert trainer.goal == 10**9
 
 
+@pytest.mark.parametrize(("target", "kept"), [(1e9, 1e9), (0.0, None), (None, None)])
+def test_start_keeps_a_target_that_is_not_reached(panel, trainer, eventually, target, kept):
+    trainer.start(10**9, target)
+    eventually(lambda: trainer.steps > 0, "steps")
+    trainer.stop()
+    eventually(lambda: trainer.status == "stopped", "the stop")
+    say(panel, "start")
+    eventually(lambda: panel.state["status"] == "running", "the start")
+    assert trainer.target_return == kept
+
+
 @pytest.mark.parametrize("kind", ["pause", "resume", "stop"])
 def test_a_late_command_is_harmless(panel, trainer, eventually, kind):
     say(panel, kind)
@@ -132,7 +143,7 @@ def test_an_unknown_message_is_refused(panel, eventually):
 
 
 def test_a_fault_of_the_trainer_reaches_the_page(panel, trainer, eventually, monkeypatch, caplog):
-    def broken(steps):
+    def broken(steps, target_return):
         raise OSError("disk full")
 
     monkeypatch.setattr(trainer, "start", broken)

@@ -178,8 +178,7 @@ def _command(trainer: Subject, message: dict[str, Any]) -> None:
     if kind == "set":
         _set(trainer.algorithm, message["name"], message["value"])
     elif kind == "start" and not active:
-        left = trainer.goal - trainer.steps
-        trainer.start(left if left > 0 else STEPS_WITHOUT_GOAL)
+        _go_on(trainer)
     elif kind == "pause" and active:
         trainer.pause()
     elif kind == "resume" and active:
@@ -188,6 +187,14 @@ def _command(trainer: Subject, message: dict[str, Any]) -> None:
         trainer.stop()
     elif kind not in ("start", "pause", "resume", "stop", "dismiss"):
         raise InputError(f"message kind={kind!r} is unknown; send start, pause, resume, stop, set or dismiss.")
+
+
+def _go_on(trainer: Subject) -> None:
+    """Start towards the last call's goal, or for a million steps; drop a target return that is already reached."""
+    left, target = trainer.goal - trainer.steps, trainer.target_return
+    if left <= 0 or (target is not None and trainer.metrics.last("episode_return", math.nan) >= target):
+        target = None
+    trainer.start(left if left > 0 else STEPS_WITHOUT_GOAL, target)
 
 
 def _set(algorithm: Any, name: str, value: Any) -> None:

@@ -45,6 +45,10 @@ class Subject(Protocol):
         """The step count at which the present or last call ends; 0 before the first."""
 
     @property
+    def target_return(self) -> float | None:
+        """The return at which the present or last call ends early."""
+
+    @property
     def seconds(self) -> float:
         """Training time, in seconds."""
 

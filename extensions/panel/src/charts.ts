@@ -1,7 +1,7 @@
 // All curves of a panel: one large, the rest as small multiples on the same step axis with one cursor.
 
 import type { Curve } from "./curves";
-import { element } from "./dom";
+import { element, unique } from "./dom";
 import { plot } from "./plot";
 import { isDark, readTheme, watchTheme } from "./theme";
 
@@ -11,7 +11,7 @@ const MAIN = "episode_return";
 export function charts(panel: HTMLElement) {
   const small = element("div", { class: "wbp-multiples" });
   const root = element("div", { class: "wbp-charts" }, small);
-  const key = crypto.randomUUID();
+  const key = unique();
   const plots = new Map<string, ReturnType<typeof plot>>();
   let theme = readTheme(panel);
   let end = 1;

@@ -14,6 +14,11 @@ export function element<Tag extends keyof HTMLElementTagNameMap>(
   return made;
 }
 
+/** Make a name no other view has; crypto.randomUUID is missing on pages served without encryption. */
+export function unique(): string {
+  return `${Date.now().toString(36)}-${Math.random().toString(36).slice(2)}`;
+}
+
 /** Set the text only where it differs, so that a selection in the panel survives ten updates a second. */
 export function write(target: Element, text: string): void {
   if (target.textContent !== text) target.textContent = text;

@@ -12,6 +12,12 @@ const WORDS: Record<Status, string> = {
   gone: "released",
 };
 
+function label(action: "start" | "pause" | "resume", state: State): string {
+  if (action === "pause") return "Pause";
+  if (action === "resume" || (state.steps > 0 && state.steps < state.goal)) return "Resume";
+  return state.steps > 0 ? "Continue" : "Start";
+}
+
 /** Build the header; `send` carries the buttons' commands. */
 export function header(send: (command: Command) => void) {
   const dot = element("span", { class: "wbp-dot", "aria-hidden": "true" });
@@ -41,7 +47,7 @@ export function header(send: (command: Command) => void) {
     write(algorithm, state.algorithm);
     write(status, WORDS[state.status]);
     mark(toggle, "data-action", action);
-    write(toggleLabel, action === "pause" ? "Pause" : action === "resume" || state.steps > 0 ? "Resume" : "Start");
+    write(toggleLabel, label(action, state));
     icon(toggleIcon, action === "pause" ? "pause" : "start");
     toggle.disabled = state.status === "gone";
     stop.disabled = !active;

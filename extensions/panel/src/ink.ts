@@ -7,7 +7,7 @@ import type { Theme } from "./theme";
 const FONT = '11px system-ui, -apple-system, "Segoe UI", "Liberation Sans", sans-serif';
 
 /** An axis with faint grid lines and no ticks. */
-export function axis(theme: () => Theme, options: { side?: 0 | 1 | 2 | 3; size: number; space: number; show?: boolean }): uPlot.Axis {
+export function axis(theme: () => Theme, options: { side?: 0 | 1 | 2 | 3; size: number; space: number; show?: boolean; values?: uPlot.Axis.DynamicValues }): uPlot.Axis {
   return {
     show: true,
     stroke: () => theme().text,

@@ -3,7 +3,7 @@
 import uPlot from "uplot";
 import type { Curve } from "./curves";
 import { element, write } from "./dom";
-import { compact, measure, score, words } from "./format";
+import { compact, measure, score, tick, words } from "./format";
 import { axis, fade, lastPoint } from "./ink";
 import type { Theme } from "./theme";
 
@@ -48,7 +48,7 @@ export function plot(name: string, large: boolean, key: string, span: () => numb
       padding: [6, 8, large ? 0 : 4, 0],
       cursor: { y: false, drag: { x: false, y: false, setScale: false }, sync: { key, scales: ["x", null] }, points: { size: 7 } },
       scales: { x: { time: false, range: () => [0, span()] }, y: { range: padded } },
-      axes: [axis(theme, { size: large ? 26 : 0, show: large, space: 90 }), axis(theme, { side: 3, size: 46, space: large ? 42 : 24 })],
+      axes: [axis(theme, { size: large ? 26 : 0, show: large, space: 90, values: (_, splits) => splits.map((at) => (at > 0.97 * span() ? null : tick(at))) }), axis(theme, { side: 3, size: 46, space: large ? 42 : 24 })],
       series: [{}, { stroke, width: large ? 2 : 1.5, ...(large ? { fill: fade(stroke) } : {}), points: { show: false } }],
       hooks: { setCursor: [read], setData: [read], draw: [lastPoint(stroke, () => theme().surface, large)] },
     },

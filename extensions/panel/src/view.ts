@@ -3,7 +3,7 @@
 
 import { charts } from "./charts";
 import { decode } from "./curves";
-import { element, mark } from "./dom";
+import { element, mark, unique } from "./dom";
 import { figures } from "./figures";
 import { header } from "./header";
 import type { Command, Model } from "./model";
@@ -15,7 +15,7 @@ const PATIENCE = 1500; // milliseconds until an unanswered command is explained
 export class View {
   readonly root = element("section", { class: "wbp", role: "group", "data-testid": "panel" });
   wasShown = false;
-  private readonly id = crypto.randomUUID();
+  private readonly id = unique();
   private serial = 0;
   private timer = 0;
   private unanswered = false;
