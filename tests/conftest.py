@@ -9,3 +9,20 @@ import pytest
 def _no_settings_from_outside(monkeypatch):
     for name in [name for name in os.environ if name.startswith("WORKBENCH_")]:
         monkeypatch.delenv(name)
+
+
+@pytest.fixture
+def refused(capsys):
+    """Give a function that runs a command which must fail on its input, and returns the one line it says."""
+
+    def run(*arguments):
+        from workbench.cli import main
+
+        assert main(list(arguments)) == 2
+        captured = capsys.readouterr()
+        assert captured.out == ""
+        assert captured.err.startswith("error: ")
+        assert captured.err.count("\n") == 1
+        return captured.err
+
+    return run

@@ -93,7 +93,9 @@ def main(argv: list[str] | None = None) -> int:
         The exit code: 0, 2 for an error the user can act on, 130 after Ctrl-C, else what the command says.
     """
     try:
-        return dispatch(sys.argv[1:] if argv is None else argv)
+        code = dispatch(sys.argv[1:] if argv is None else argv)
+        sys.stdout.flush()
+        return code
     except WorkbenchError as error:
         print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
         return 2
