@@ -12,6 +12,7 @@ DOCS = Path(__file__).resolve().parent
 sys.path[:0] = [str(DOCS), str(DOCS.parent), str(DOCS.parent / "kernels")]
 
 import generate  # noqa: E402
+
 from workbench.version import __version__  # noqa: E402
 
 generate.write()
@@ -22,6 +23,7 @@ copyright = author
 version = release = __version__
 extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
 exclude_patterns = ["_build", "generated/parts"]
+myst_enable_extensions = ["dollarmath"]
 myst_heading_anchors = 3
 highlight_language = "text"
 
@@ -49,8 +51,10 @@ napoleon_use_rtype = False
 INDENTED = re.compile(r"^\s+\S")
 
 
-def adapt_docstring(app: Any, what: str, name: str, obj: Any, options: Any, lines: list[str]) -> None:
-    """Make a docstring reStructuredText: an indented block after a blank line is literal, `|x|` is a bar, x, a bar."""
+def adapt_docstring(_app: Any, _what: str, _name: str, obj: Any, _options: Any, lines: list[str]) -> None:
+    """Make a docstring reStructuredText: an indented block after a blank line is literal, and bars are bars."""
+    if hasattr(obj, "__hyperparameters__"):
+        lines += ["", "Args:", *(f"    {each.name}: {each.help}." for each in obj.__hyperparameters__.values()), ""]
     adapted: list[str] = []
     literal, last = False, ""
     for line in lines:
@@ -68,7 +72,7 @@ def adapt_docstring(app: Any, what: str, name: str, obj: Any, options: Any, line
 
 
 def show_hyperparameters(
-    app: Any, what: str, name: str, obj: Any, options: Any, signature: str | None, returns: str | None
+    _app: Any, what: str, _name: str, obj: Any, _options: Any, _signature: str | None, _returns: str | None
 ) -> tuple[str, str | None] | None:
     """Give a `configurable` class the signature its declarations make."""
     if what != "class" or not hasattr(obj, "__hyperparameters__"):

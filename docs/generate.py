@@ -16,6 +16,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from types import ModuleType
 from typing import Any
+from unittest import mock
 
 ROOT = Path(__file__).resolve().parents[1]
 GENERATED = ROOT / "docs" / "generated"
@@ -47,7 +48,14 @@ def hyperparameter_table(owner: Any) -> str:
         return str(each.range()).removeprefix("of ") + (", logarithmic" if each.log else "")
 
     rows = (
-        (f"`{each.name}`", each.kind.__name__, f"`{each.default}`", accepts(each), "live" if each.live else "", each.help)
+        (
+            f"`{each.name}`",
+            each.kind.__name__,
+            f"`{each.default}`",
+            accepts(each),
+            "live" if each.live else "",
+            each.help,
+        )
         for each in declared(owner).values()
     )
     return table(("name", "type", "default", "accepts", "", "what it is"), rows)
@@ -108,11 +116,15 @@ def measured(path: Path) -> dict[str, Any] | None:
 
 
 def help_text(*arguments: str) -> str:
-    """Return what `workbench ARGUMENTS --help` prints."""
+    """Return what `workbench ARGUMENTS --help` prints on a terminal of 96 columns."""
     from workbench.cli import main
 
     text = io.StringIO()
-    with contextlib.redirect_stdout(text), contextlib.suppress(SystemExit):
+    with (
+        mock.patch.dict(os.environ, COLUMNS="96"),
+        contextlib.redirect_stdout(text),
+        contextlib.suppress(SystemExit),
+    ):
         main([*arguments, "--help"])
     return text.getvalue()
 
@@ -121,7 +133,6 @@ def command_line() -> str:
     """Write the help of every command."""
     from workbench.cli import COMMANDS
 
-    os.environ["COLUMNS"] = "96"
     return "".join(f"### workbench {name}\n\n```text\n{help_text(name)}```\n\n" for name in COMMANDS)
 
 
@@ -139,7 +150,7 @@ def public_modules() -> Iterator[ModuleType]:
 def summary(documented: Any) -> str:
     """Return the first sentence of a docstring, on one line."""
     text = " ".join((documented.__doc__ or "").strip().split("\n\n")[0].split())
-    return re.split(r"(?<=[.!?])\s", text)[0].removesuffix(".")
+    return re.split(r"(?<=[.!?])\s(?=[A-Z`{])", text)[0].removesuffix(".")
 
 
 def top_level() -> str:
@@ -159,7 +170,7 @@ def top_level() -> str:
 def api() -> dict[str, str]:
     """Return the pages of the API reference, by file name."""
     pages = {}
-    rows = {"workbench": [], "workbench_kernels": []}
+    rows: dict[str, list[tuple[str, str]]] = {"workbench": [], "workbench_kernels": []}
     for module in public_modules():
         name = module.__name__
         options = "   :members:\n   :member-order: bysource\n"
@@ -177,8 +188,12 @@ def api() -> dict[str, str]:
 
 
 def tutorials(folder: Path) -> dict[str, str]:
-    """Return the notebooks as they stand, outputs included, and the page that lists them."""
-    found = {path.name: path.read_text(encoding="utf-8") for path in sorted(folder.glob("*.ipynb"))}
+    """Return the notebooks with their outputs, less the state of live widgets, and the page that lists them."""
+    found = {}
+    for path in sorted(folder.glob("*.ipynb")):
+        notebook = json.loads(path.read_text(encoding="utf-8"))
+        notebook["metadata"].pop("widgets", None)
+        found[path.name] = json.dumps(notebook, ensure_ascii=False)
     names = "\n".join(name.removesuffix(".ipynb") for name in found)
     page = (
         "# Tutorials\n\nEach is a notebook under `notebooks/tutorials/`, shown with the outputs of a real run. "
@@ -224,7 +239,8 @@ def readme() -> str:
     lines = []
     if speed:
         rows = [
-            (row["what"], f"{row['lanes']:,}", row["threads"], magnitude(row["steps_per_second"])) for row in speed["rows"]
+            (row["what"], f"{row['lanes']:,}", row["threads"], magnitude(row["steps_per_second"]))
+            for row in speed["rows"]
         ]
         lines.append(table(("what", "lanes", "threads", "steps/s"), rows))
         lines.append(f"Medians on {speed['machine']}; all settings: [throughput](docs/throughput.md).\n")
@@ -233,8 +249,8 @@ def readme() -> str:
         means = [run["evaluation_mean"] for run in learned["seeds"]]
         lines.append(
             f"PPO with its defaults on CartPole-v1, {len(times)} seeds on {learned['machine']}: {min(times):.1f} to "
-            f"{max(times):.1f} s of training, then a mean return of {min(means):.1f} to {max(means):.1f} over 100 greedy "
-            "episodes ([evidence](docs/algorithms/ppo.md#evidence)).\n"
+            f"{max(times):.1f} s of training, then a mean return of {min(means):.1f} to {max(means):.1f} over 100 "
+            "greedy episodes ([evidence](docs/algorithms/ppo.md#evidence)).\n"
         )
     block = "\n## Measured\n\n" + "\n".join(lines) + "\n" if lines else ""
     return BLOCK.sub(lambda found: found[1] + block + found[2], text)
