@@ -7,6 +7,7 @@ trainer.train(1_000_000, target_return=475)
 trainer.evaluate(episodes=100)
 """
 
+import workbench.openmp  # noqa: F401  # isort: skip  (before torch)
 from workbench.algorithms import PPO
 from workbench.envs import make
 from workbench.trainer import Trainer, load

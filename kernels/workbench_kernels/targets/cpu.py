@@ -31,13 +31,13 @@ def _compilable(function: Callable[..., None]) -> Callable[..., None]:
     return function
 
 
-def _compile(driver: Callable[..., None], parallel: bool) -> Callable[..., None]:
+def _compile(driver: Callable[..., None], parallel: bool, **options: Any) -> Callable[..., None]:
     """Compile `driver`.
 
     Parallel launches take turns: one already uses every core, and not every threading layer that numba may find is safe
     to enter twice.
     """
-    compiled = numba.njit(parallel=parallel, cache=True, nogil=True, error_model="numpy")(driver)
+    compiled = numba.njit(parallel=parallel, cache=True, nogil=True, error_model="numpy", **options)(driver)
     if not parallel:
         return compiled
 
@@ -130,4 +130,6 @@ def scan(kernel: Callable[..., None], *, reverse: bool, parallel: bool = True) -
                 for i in range(start, end):
                     cell(t, i, first, *arguments)
 
-    return _compile(run, parallel)
+    # A scan allocates nothing, so numba may leave reference counts alone: touched in the inner loop, where the arguments
+    # come out of a tuple, they keep it from vectorising (GAE on [128, 4096]: 0.60 ms with them, 0.19 ms without).
+    return _compile(run, parallel, _nrt=False)

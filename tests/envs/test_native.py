@@ -1,0 +1,111 @@
+"""The native vector environment as its users meet it."""
+
+import gymnasium
+import numpy as np
+import pytest
+
+from workbench.envs import NativeVectorEnvironment, make
+from workbench.errors import InputError, UnknownNameError
+from workbench.spec import VectorEnvironment
+from workbench_kernels.envs import cartpole
+
+
+@pytest.fixture
+def env():
+    return make("CartPole-v1", 6, seed=3)
+
+
+def test_it_speaks_gymnasiums_vector_interface(env):
+    assert isinstance(env, gymnasium.vector.VectorEnv)
+    assert isinstance(env, VectorEnvironment)
+    assert env.num_envs == env.lanes == 6
+    assert env.metadata["autoreset_mode"] is gymnasium.vector.AutoresetMode.SAME_STEP
+    original = gymnasium.make("CartPole-v1")
+    assert env.single_action_space == original.action_space
+    np.testing.assert_allclose(env.single_observation_space.low, original.observation_space.low)
+    np.testing.assert_allclose(env.single_observation_space.high, original.observation_space.high)
+    observation, info = env.reset(seed=1)
+    assert observation.shape == (6, 4)
+    assert env.observation_space.contains(observation)
+    observation, reward, terminated, truncated, info = env.step(env.action_space.sample())
+    assert (reward.dtype, terminated.dtype, truncated.dtype) == (np.float32, np.bool_, np.bool_)
+    assert info["final_obs"].shape == (6, 4)
+    assert env.observation_space.contains(observation)
+
+
+def test_buffers_are_aligned_and_stay_where_they_are(env):
+    env.reset()
+    buffers = {name: getattr(env, name).ctypes.data for name in ("state", "buffer", "final_buffer", "reward")}
+    assert all(address % 64 == 0 for address in buffers.values())
+    for _ in range(5):
+        env.step(np.ones(6, dtype=np.int64))
+    assert buffers == {name: getattr(env, name).ctypes.data for name in buffers}
+
+
+def run(env, steps=60):
+    env.reset()
+    draw = np.random.default_rng(0)
+    return np.array([env.step(draw.integers(0, 2, env.lanes))[0].copy() for _ in range(steps)])
+
+
+def test_a_seed_gives_the_same_episodes_whatever_the_target_or_the_number_of_lanes():
+    first = run(make("CartPole-v1", 6, seed=3))
+    np.testing.assert_array_equal(first, run(make("CartPole-v1", 6, seed=3)))
+    np.testing.assert_array_equal(first, run(NativeVectorEnvironment(cartpole, 6, seed=3, target="python")))
+    np.testing.assert_array_equal(first, run(NativeVectorEnvironment(cartpole, 6, seed=3, threads=2)))
+    assert (first != run(make("CartPole-v1", 6, seed=4))).any()
+    few, many = make("CartPole-v1", 2, seed=3), make("CartPole-v1", 6, seed=3)
+    np.testing.assert_array_equal(few.reset()[0], many.reset()[0][:2])
+
+
+def test_reset_without_a_seed_goes_on_and_with_one_starts_again(env):
+    first = env.reset(seed=8)[0].copy()
+    assert (env.reset()[0] != first).any()
+    np.testing.assert_array_equal(env.reset(seed=8)[0], first)
+
+
+@pytest.mark.parametrize(
+    ("actions", "message"),
+    [
+        ([0, 1, 0, 2, 0, 0], r"actions\[3\]=2 is out of range; choose 0 to 1"),
+        ([0, -1, 0, 0, 0, 0], r"actions\[1\]=-1 is out of range"),
+        ([0, 1], r"actions have shape \[2\]; pass \[6\]"),
+        (np.zeros(6), "actions of dtype float64 do not fit"),
+        (np.zeros((6, 1), dtype=int), r"shape \[6, 1\]"),
+    ],
+)
+def test_bad_actions_are_refused_and_change_nothing(env, actions, message):
+    env.reset()
+    before = env.state.copy()
+    with pytest.raises(InputError, match=message):
+        env.step(actions)
+    np.testing.assert_array_equal(env.state, before)
+
+
+@pytest.mark.parametrize("lanes", [0, -1, 2.5, "8", True, None])
+def test_bad_numbers_of_lanes_are_refused(lanes):
+    with pytest.raises(InputError, match="lanes=.* pass an integer of at least 1"):
+        make("CartPole-v1", lanes)
+
+
+@pytest.mark.parametrize("seed", [-1, 2**64, 1.5, "x", False])
+def test_bad_seeds_are_refused(seed):
+    with pytest.raises(InputError, match="seed=.* pass an integer from 0"):
+        make("CartPole-v1", 2, seed=seed)
+    with pytest.raises(InputError, match="seed=.* pass an integer from 0"):
+        make("CartPole-v1", 2).reset(seed=seed)
+
+
+def test_unknown_names_suggest_the_nearest():
+    with pytest.raises(UnknownNameError, match="environment 'CartPole-v7' is unknown; did you mean 'CartPole-v"):
+        make("CartPole-v7", 2)
+    with pytest.raises(UnknownNameError, match="native environment 'Pendulum-v1'"):
+        make("Pendulum-v1", 2, backend="native")
+    with pytest.raises(InputError, match="backend='cuda' is unknown"):
+        make("CartPole-v1", 2, backend="cuda")
+    with pytest.raises(InputError, match="target='gpu' is unknown"):
+        NativeVectorEnvironment(cartpole, 2, target="gpu")
+    with pytest.raises(InputError, match="threads=0"):
+        make("CartPole-v1", 2, threads=0)
+    with pytest.raises(InputError, match="env=3 is not an environment"):
+        make(3, 2)

@@ -1,0 +1,28 @@
+import numpy as np
+import torch
+
+import workbench.functional as F
+from tests.oracles import returns as oracle
+
+
+def test_gae_takes_tensors_of_any_layout():
+    draw = torch.Generator().manual_seed(0)
+    reward, value, next_value = torch.randn(3, 5, 12, generator=draw).transpose(1, 2)
+    terminated, truncated = torch.rand(2, 12, 5, generator=draw) < 0.15
+    advantage = F.gae(reward, value, next_value, terminated, truncated, 0.97, 0.9)
+    inputs = [x.numpy() for x in (reward, value, next_value, terminated, truncated)]
+    np.testing.assert_allclose(advantage, oracle.gae(*inputs, 0.97, 0.9), rtol=1e-5, atol=1e-5)
+
+
+def test_episode_totals_carry_on_from_call_to_call():
+    draw = np.random.default_rng(1)
+    reward = draw.normal(size=(30, 4)).astype(np.float32)
+    ended = draw.random((30, 4)) < 0.2
+    totals, lengths = np.zeros((11, 4), np.float32), np.zeros((11, 4), np.int32)
+    found = []
+    for k in range(3):
+        rows = slice(10 * k, 10 * k + 10)
+        found += zip(
+            *F.episode_totals(*map(torch.from_numpy, (reward[rows], ended[rows])), totals, lengths), strict=True
+        )
+    np.testing.assert_allclose(found, oracle.episodes(reward, ended), rtol=1e-5, atol=1e-5)

@@ -1,0 +1,107 @@
+"""The compiler's side: packed instructions, a cache that hits across processes, and never serves stale code."""
+
+import json
+import re
+import subprocess
+import sys
+
+import numba
+import numpy as np
+import pytest
+
+from workbench_kernels import returns
+from workbench_kernels.envs import cartpole
+from workbench_kernels.targets import cpu
+from workbench_kernels.targets.fingerprint import fingerprint
+
+with_jit = pytest.mark.skipif(numba.config.DISABLE_JIT, reason="there is no machine code with the JIT off")
+
+ENVIRONMENT = """
+import numpy as np
+from workbench_kernels.spaces import Box, Discrete
+from helper import scaled
+
+ID = "Edited-v0"
+STATE = ("x",)
+OBSERVATION = Box(low=(-1.0,), high=(1.0,))
+ACTIONS = Discrete(2)
+TIME_LIMIT = 10
+GAIN = np.float32({gain})
+
+def reset(i, state, random):
+    state[0, i] = np.float32(0.0)
+
+def step(i, state, action, reward, terminated, random):
+    reward[i] = scaled(GAIN)
+    terminated[i] = False
+
+def observe(i, state, observation):
+    observation[0, i] = state[0, i]
+"""
+HELPER = "import numpy as np\n\ndef scaled(x):\n    return x * np.float32({factor})\n"
+DRIVER = """
+import json
+import edited
+import numpy as np
+from workbench.envs import NativeVectorEnvironment
+env = NativeVectorEnvironment(edited, 4)
+env.reset()
+env.step(np.zeros(4, dtype=np.int64))
+from workbench_kernels.targets import cpu
+print(json.dumps({"reward": float(env.reward[0]), "hits": sum(env._step.stats.cache_hits.values())}))
+"""
+
+
+@with_jit
+def test_a_second_process_finds_the_machine_code_and_an_edit_is_compiled(tmp_path):
+    def run(gain, factor):
+        (tmp_path / "edited.py").write_text(ENVIRONMENT.format(gain=gain))
+        (tmp_path / "helper.py").write_text(HELPER.format(factor=factor))
+        paths = [str(tmp_path), *[path for path in sys.path if path]]
+        script = f"import sys; sys.path[:0] = {paths!r}\n{DRIVER}"
+        environment = {"NUMBA_CACHE_DIR": str(tmp_path / "cache"), "PYTHONDONTWRITEBYTECODE": "1", "PATH": ""}
+        done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, env=environment)
+        assert done.returncode == 0, done.stderr
+        return json.loads(done.stdout)
+
+    assert run(gain=1.0, factor=2.0) == {"reward": 2.0, "hits": 0}
+    assert run(gain=1.0, factor=2.0) == {"reward": 2.0, "hits": 1}
+    assert run(gain=3.0, factor=2.0) == {"reward": 6.0, "hits": 0}  # a constant of the environment
+    assert run(gain=3.0, factor=5.0) == {"reward": 15.0, "hits": 0}  # a function it calls
+    assert run(gain=1.0, factor=2.0) == {"reward": 2.0, "hits": 1}  # the first one is still there
+
+
+def packed(assembly, operation):
+    return len(re.findall(rf"\bv?{operation}ps\b", assembly))
+
+
+@with_jit
+def test_cartpole_and_gae_use_packed_instructions(monkeypatch, tmp_path):
+    # Machine code that comes from the cache cannot be inspected.
+    monkeypatch.setattr(numba.config, "CACHE_DIR", str(tmp_path))
+    step = cpu.vector_step(cartpole, parallel=False)
+    f, b, i = numba.float32, numba.boolean, numba.int32
+    one, two = (lambda dtype: dtype[::1]), (lambda dtype: dtype[:, ::1])
+    step.compile((two(f), two(numba.uint32), one(i), i, one(i), one(f), one(b), one(b), two(f), two(f)))
+    assembly = next(iter(step.inspect_asm().values()))
+    assert packed(assembly, "mul") >= 20
+    assert packed(assembly, "div") >= 1
+    gae = cpu.scan(returns.gae, reverse=True, parallel=False)
+    x, flag = np.zeros((2, 4), np.float32), np.zeros((2, 4), np.bool_)
+    gae(x, x, x, flag, flag, np.float32(1), np.float32(1), np.zeros_like(x))
+    assert packed(next(iter(gae.inspect_asm().values())), "mul") >= 2
+
+
+def test_the_fingerprint_sees_code_constants_and_callees_and_nothing_else():
+    def build(source):
+        names = {}
+        exec(compile(source, "somewhere.py", "exec"), names)  # the sources stand below
+        return fingerprint(names["outer"])
+
+    base = "LIMIT = 3\ndef inner(x):\n    return x + 1\ndef outer(x):\n    return inner(x) * LIMIT\n"
+    assert build(base) == build(base)
+    assert build("\n\n# moved\n" + base) == build(base)
+    assert build(base + "OTHER = 1\n") == build(base)
+    edits = [("LIMIT = 3", "LIMIT = 4"), ("LIMIT = 3", "LIMIT = 3.0"), ("x + 1", "x + 2"), ("* LIMIT", "+ LIMIT")]
+    fingerprints = {build(base.replace(old, new)) for old, new in edits}
+    assert len(fingerprints | {build(base)}) == len(edits) + 1

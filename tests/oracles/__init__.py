@@ -1,0 +1,1 @@
+"""Slow, plain, float64: what the fast code is compared with."""
