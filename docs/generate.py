@@ -27,7 +27,14 @@ CURVE = ROOT / "docs" / "images" / "ppo_cartpole.png"
 BLOCK = re.compile(r"(<!-- measured -->\n).*?(<!-- /measured -->)", re.DOTALL)
 """The part of README.md that `readme` rewrites."""
 
-PRIVATE = ("workbench.benchmark", "workbench.cli", "workbench.commands", "workbench.machine", "workbench.ui")
+PRIVATE = (
+    "workbench.benchmark",
+    "workbench.cli",
+    "workbench.commands",
+    "workbench.machine",
+    "workbench.openmp",
+    "workbench.ui",
+)
 """Modules behind the command line and the panel: those have pages of their own."""
 
 
