@@ -28,7 +28,7 @@ $(READY): pyproject.toml constraints.txt
 setup: $(READY) ## make .venv with the package, editable, and everything it needs
 
 demo: $(READY) ## train PPO on CartPole-v1 until solved, evaluate it, leave the tutorial as a page
-	@$(BIN)/workbench train CartPole-v1 --target-return 475 --run-dir $(RUN)
+	@$(BIN)/workbench train CartPole-v1 --target-return 475 --steps 5000000 --run-dir $(RUN)
 	@echo
 	@$(BIN)/workbench eval $(RUN) --episodes 100
 	@echo
