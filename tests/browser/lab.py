@@ -75,15 +75,16 @@ class Lab:
         }"""
         return self.page.wait_for_function(script, arg=more_than).json_value()
 
+    def settled(self, name: str) -> str:
+        """Wait until Python has taken what was asked of a hyperparameter, and return the value shown."""
+        self.page.locator(f'[data-testid="panel-control-{name}"]:not([data-pending])').wait_for()
+        return self.hook(f"entry-{name}").input_value()
+
     def answered(self, name: str, value: str) -> None:
         """Type a hyperparameter's value and wait until Python has taken it: all that came before is published too."""
         self.hook(f"entry-{name}").fill(value)
         self.page.keyboard.press("Enter")
-        script = """([name, value]) => {
-          const slider = document.querySelector(`[data-testid="panel-slider-${name}"]`);
-          return slider.getAttribute('aria-valuetext') === value;
-        }"""
-        self.page.wait_for_function(script, arg=[name, value])
+        assert self.settled(name) == value
 
     def save(self, name: str) -> nbformat.NotebookNode:
         """Save the notebook as the user would, and read it from the disk."""

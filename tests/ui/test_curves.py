@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from workbench.ui.curves import chosen, thin
+from workbench.ui.curves import chosen, smooth, thin
 
 
 def test_a_short_curve_is_left_alone():
@@ -33,6 +33,14 @@ def test_what_is_not_finite_is_left_out():
     steps, values = thin(np.arange(4.0), np.array([np.nan, 1.0, np.inf, 2.0]))
     np.testing.assert_array_equal(steps, [1, 3])
     np.testing.assert_array_equal(values, [1, 2])
+
+
+def test_smoothing_is_the_weighted_mean_of_the_past():
+    values = np.random.default_rng(0).normal(size=200)
+    weights = np.exp(-np.arange(200) / 5.0)
+    expected = [(values[: n + 1][::-1] * weights[: n + 1]).sum() / weights[: n + 1].sum() for n in range(200)]
+    np.testing.assert_allclose(smooth(values), expected)
+    np.testing.assert_array_equal(smooth(values[:50]), values[:50])
 
 
 def test_the_return_comes_first_and_losses_of_any_algorithm_follow():

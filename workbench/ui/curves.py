@@ -1,5 +1,7 @@
 """Curves, thinned for the screen and packed for the wire. N: points of a curve."""
 
+import math
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -7,6 +9,7 @@ from workbench.ui.subject import Metrics
 
 POINTS = 1000  # Points of a curve on the screen, at most.
 SMALL_MULTIPLES = 4
+SMOOTHING = 1 / 40  # of a curve: the time constant of its smoothing
 
 
 def chosen(names: list[str]) -> list[str]:
@@ -46,6 +49,23 @@ def thin(
     kept[-1] = len(values) - 1  # The newest point is always on the screen.
     kept = np.unique(kept)
     return steps[kept], values[kept]
+
+
+def smooth(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the exponential mean the page draws too (`extensions/panel/src/curves.ts`): it looks back only, without bias.
+
+    Args:
+        values: [N] float64, thinned. Its time constant is N / 40 points; a short curve stays as it is.
+    """
+    span = len(values) * SMOOTHING
+    if span <= 1.5:
+        return values
+    keep = math.exp(-1 / span)
+    smoothed, total, weight = np.empty_like(values), 0.0, 0.0
+    for index, value in enumerate(values):
+        total, weight = keep * total + value, keep * weight + 1.0
+        smoothed[index] = total / weight
+    return smoothed
 
 
 def pack(metrics: Metrics) -> tuple[list[tuple[str, int]], bytes]:

@@ -10,7 +10,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-from workbench.ui.curves import chosen, thin
+from workbench.ui.curves import chosen, smooth, thin
 from workbench.ui.subject import Subject
 
 WIDTH, HEIGHT = 8.4, 4.3  # inches, of 96 pixels each on a page
@@ -70,7 +70,10 @@ def _curve(axes: Axes, trainer: Subject, name: str, colour: str, large: bool) ->
     if name not in trainer.metrics.names():
         return
     steps, values = thin(*trainer.metrics.series(name))
-    axes.plot(steps, values, color=colour, linewidth=1.8 if large else 1.2, solid_joinstyle="round")
+    if large:
+        axes.plot(steps, values, color=colour, linewidth=0.8, alpha=0.4, solid_joinstyle="round")
+        values = smooth(values)
+    axes.plot(steps, values, color=colour, linewidth=1.8 if large else 1.0, solid_joinstyle="round")
     if len(steps):
         axes.plot(
             steps[-1:],

@@ -20,3 +20,24 @@ export function decode(model: Model): Map<string, Curve> {
   }
   return curves;
 }
+
+const SPAN = 1 / 40; // of a curve: the time constant of its smoothing
+
+/** Tell whether a curve is long enough to gain from smoothing. */
+export function smoothable(curve: Curve): boolean {
+  return curve[1].length * SPAN > 1.5;
+}
+
+/** Smooth by an exponential mean that looks back only and starts without bias; a short curve stays as it is. */
+export function smooth(curve: Curve): Float32Array {
+  const values = curve[1];
+  if (!smoothable(curve)) return values;
+  const keep = Math.exp(-1 / (values.length * SPAN));
+  let sum = 0;
+  let weight = 0;
+  return values.map((value) => {
+    sum = keep * sum + value;
+    weight = keep * weight + 1;
+    return sum / weight;
+  });
+}

@@ -28,6 +28,7 @@ export function figures() {
     mark(progress, "aria-valuenow", String(percent));
     mark(progress, "aria-valuetext", `${whole(state.steps)} of ${whole(state.goal)} steps, ${percent} %`);
     write(result.value, score(state.episode_return));
+    mark(result.value, "data-empty", state.episode_return === null ? "true" : null);
     write(rate.value, compact(state.steps_per_second));
     write(elapsed.value, clock(state.seconds));
     write(remaining.value, clock(state.remaining));

@@ -15,7 +15,7 @@ export function axis(theme: () => Theme, options: { side?: 0 | 1 | 2 | 3; size: 
     gap: 6,
     grid: { stroke: () => theme().grid, width: 1 },
     ticks: { show: false },
-    values: (_, splits) => splits.map(tick),
+    values: (self, splits) => (self.data[0].length > 0 ? splits.map(tick) : []),
     ...options,
   };
 }
@@ -34,7 +34,8 @@ export function fade(stroke: () => string) {
 /** Mark the newest point of the curve. */
 export function lastPoint(stroke: () => string, surface: () => string, large: boolean) {
   return (self: uPlot): void => {
-    const [steps, values] = self.data;
+    const steps = self.data[0];
+    const values = self.data.at(-1);
     const last = steps.length - 1;
     const value = values?.[last];
     if (last < 0 || value === null || value === undefined) return;

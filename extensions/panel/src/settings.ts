@@ -1,7 +1,7 @@
 // The live hyperparameters: changes go to Python at most ten times a second, the last one always.
 
 import { control, type Control } from "./control";
-import { element } from "./dom";
+import { element, mark } from "./dom";
 import type { Command, Setting, State, Value } from "./model";
 
 const PERIOD = 100; // milliseconds between two messages of one slider
@@ -38,6 +38,7 @@ function row(setting: Setting, send: (command: Command) => number, settled: (ser
 
   const made: Control = control(setting, (value) => {
     wanted = value;
+    mark(made.root, "data-pending", "true");
     made.update(typeof value === "string" && setting.kind !== "str" ? (latest ?? value) : value, null, true);
     if (timer === 0) flush();
   });
@@ -48,6 +49,7 @@ function row(setting: Setting, send: (command: Command) => number, settled: (ser
     update(state: State): void {
       latest = state.values[setting.name] ?? null;
       if (latest === null || wanted !== null || !settled(sent)) return; // A value is on its way: keep showing it.
+      mark(made.root, "data-pending", null);
       const refusal = state.notice?.name === setting.name ? state.notice.text : null;
       made.update(latest, refusal, state.status !== "gone");
     },
