@@ -224,11 +224,10 @@ class Trainer:
         return target
 
     def close(self) -> None:
-        """Stop training, and free the environments and files."""
+        """Stop training, wait for it to end, and free the environments."""
         self.stop()
         if self._thread is not None:
             self._thread.join()
-        self.metrics.close()
         self.env.close()
 
     # How it works.
@@ -265,6 +264,7 @@ class Trainer:
         except BaseException as error:
             self.error = error
         finally:
+            self.metrics.close()
             self._worker = None
             self._busy.release()
             self._emitter.emit(Stopped(self.steps, reason))

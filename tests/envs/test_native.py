@@ -84,28 +84,28 @@ def test_bad_actions_are_refused_and_change_nothing(env, actions, message):
 
 @pytest.mark.parametrize("lanes", [0, -1, 2.5, "8", True, None])
 def test_bad_numbers_of_lanes_are_refused(lanes):
-    with pytest.raises(InputError, match="lanes=.* pass an integer of at least 1"):
+    with pytest.raises(InputError, match=r"lanes=.* pass an integer of at least 1"):
         make("CartPole-v1", lanes)
 
 
 @pytest.mark.parametrize("seed", [-1, 2**64, 1.5, "x", False])
 def test_bad_seeds_are_refused(seed):
-    with pytest.raises(InputError, match="seed=.* pass an integer from 0"):
+    with pytest.raises(InputError, match=r"seed=.* pass an integer from 0"):
         make("CartPole-v1", 2, seed=seed)
-    with pytest.raises(InputError, match="seed=.* pass an integer from 0"):
+    with pytest.raises(InputError, match=r"seed=.* pass an integer from 0"):
         make("CartPole-v1", 2).reset(seed=seed)
 
 
 def test_unknown_names_suggest_the_nearest():
-    with pytest.raises(UnknownNameError, match="environment 'CartPole-v7' is unknown; did you mean 'CartPole-v"):
+    with pytest.raises(UnknownNameError, match=r"environment 'CartPole-v7' is unknown; did you mean 'CartPole-v"):
         make("CartPole-v7", 2)
-    with pytest.raises(UnknownNameError, match="native environment 'Pendulum-v1'"):
+    with pytest.raises(UnknownNameError, match=r"native environment 'Pendulum-v1'"):
         make("Pendulum-v1", 2, backend="native")
-    with pytest.raises(InputError, match="backend='cuda' is unknown"):
+    with pytest.raises(InputError, match=r"backend='cuda' is unknown"):
         make("CartPole-v1", 2, backend="cuda")
-    with pytest.raises(InputError, match="target='gpu' is unknown"):
+    with pytest.raises(InputError, match=r"target='gpu' is unknown"):
         NativeVectorEnvironment(cartpole, 2, target="gpu")
     with pytest.raises(InputError, match="threads=0"):
         make("CartPole-v1", 2, threads=0)
-    with pytest.raises(InputError, match="env=3 is not an environment"):
+    with pytest.raises(InputError, match=r"env=3 is not an environment"):
         make(3, 2)

@@ -1,8 +1,7 @@
 """Checkpoints: an object lists in `saved` what it keeps, and this file does the rest.
 
-Safetensors and JSON, never pickle. A checkpoint is a folder with `tensors.safetensors` and `state.json`; it appears under
-its name only once it is
-complete.
+Safetensors and JSON, never pickle. A checkpoint is a folder with `tensors.safetensors` and `state.json`; it appears
+under its name only once it is complete.
 """
 
 import json

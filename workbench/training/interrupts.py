@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 @contextmanager
 def stop_on_interrupt(stop: Callable[[], None]) -> Iterator[None]:
-    """Turn the first interrupt into a call of `stop`; the second is Python's own again. Only the main thread has any."""
+    """Turn the first interrupt into a call of `stop`; the second is Python's again. Only the main thread has any."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return

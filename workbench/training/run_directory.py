@@ -63,19 +63,22 @@ class RunDirectory:
 
     def __init__(self, path: Path, *, loaded: bool = False) -> None:
         self.path = path
+        self._prepared = False
         self._loaded = loaded
-        self._open = False
 
     def open(self, description: dict[str, Any], metrics: Metrics, steps: int) -> None:
-        """Prepare to write: for a new run its description; for a loaded one, take back what came after `steps`.
+        """Let `metrics` write here until they are closed.
+
+        The first time, a new run is described; of a loaded one, what came after `steps` is taken back.
 
         Raises:
             RunDirectoryError: If the folder holds another run, or cannot be written.
         """
-        if self._open:
-            return
-        if self._loaded:
+        if self._prepared:
+            metrics.open(self.path)
+        elif self._loaded:
             metrics.resume(self.path, steps)
+            _remove((self.path / "checkpoints").glob(".*"))  # a kill's half-written ones
             _remove(path for path in checkpoints_of(self.path) if int(path.name) > steps)
         else:
             if (self.path / RUN).exists():
@@ -85,7 +88,7 @@ class RunDirectory:
                 )
             _describe(self.path, description)
             metrics.open(self.path)
-        self._open = True
+        self._prepared = True
 
     def checkpoint(self, owner: Any, steps: int) -> Path:
         """Write a checkpoint of `owner`, and remove all but the newest `KEPT`."""

@@ -1,0 +1,63 @@
+import json
+import math
+
+import numpy as np
+import pytest
+
+from workbench.errors import RunDirectoryError
+from workbench.training.metrics import Metrics, read_metrics
+
+
+def test_rows_become_columns_with_gaps():
+    metrics = Metrics()
+    metrics.append(10, {"loss": 1.0})
+    metrics.append(20, {"loss": 0.5, "episode_return": 9.0, "kl": math.nan})
+    assert len(metrics) == 2
+    assert metrics.names() == ["steps", "loss", "episode_return"]
+    steps, returns = metrics.series("episode_return")
+    assert (steps.tolist(), returns.tolist()) == ([20.0], [9.0])
+    assert metrics.last("loss") == 0.5
+    assert math.isnan(metrics.last("nothing"))
+    assert metrics.series("nothing")[0].size == 0
+    frame = metrics.to_pandas()
+    assert list(frame.columns) == ["steps", "loss", "episode_return"]
+    np.testing.assert_array_equal(frame["episode_return"], [np.nan, 9.0])
+
+
+def test_a_torn_line_is_ignored_and_never_joined_with_the_next(tmp_path):
+    metrics = Metrics()
+    metrics.open(tmp_path)
+    metrics.append(1, {"loss": 1.0})
+    metrics.close()
+    with (tmp_path / "metrics.jsonl").open("a") as file:
+        file.write('{"steps": 2, "lo')  # a kill
+    assert read_metrics(tmp_path).series("loss")[0].tolist() == [1.0]
+    metrics.resume(tmp_path, 1)
+    metrics.append(2, {"loss": 0.5})
+    metrics.close()
+    assert read_metrics(tmp_path).series("loss")[0].tolist() == [1.0, 2.0]
+
+
+def test_what_came_after_the_checkpoint_is_taken_back(tmp_path):
+    first = Metrics()
+    first.open(tmp_path)
+    for steps in (1, 2, 3):
+        first.append(steps, {"loss": float(steps)})
+    first.append_change(3, "clip", 0.2, 0.1)
+    first.close()
+    second = read_metrics(tmp_path)
+    second.rewind(2)
+    assert second.changes() == []
+    second.resume(tmp_path, 2)
+    second.append(3, {"loss": 30.0})
+    second.close()
+    for metrics in (second, read_metrics(tmp_path)):
+        assert metrics.series("loss")[1].tolist() == [1.0, 2.0, 30.0]
+        assert metrics.changes() == []
+    lines = [json.loads(line) for line in (tmp_path / "metrics.jsonl").read_text().splitlines()]
+    assert [line.get("loss") for line in lines] == [1.0, 2.0, 3.0, None, None, 30.0]  # nothing was erased
+
+
+def test_a_folder_without_metrics_is_refused(tmp_path):
+    with pytest.raises(RunDirectoryError, match=r"holds no metrics\.jsonl; pass a run directory"):
+        read_metrics(tmp_path)
