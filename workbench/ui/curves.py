@@ -52,7 +52,7 @@ def thin(
 
 
 def smooth(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the exponential mean the page draws too (`extensions/panel/src/curves.ts`): it looks back only, without bias.
+    """Return the exponential mean that `extensions/panel/src/curves.ts` draws too: it looks back only, without bias.
 
     Args:
         values: [N] float64, thinned. Its time constant is N / 40 points; a short curve stays as it is.
