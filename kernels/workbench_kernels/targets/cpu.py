@@ -37,7 +37,9 @@ def _compile(driver: Callable[..., None], parallel: bool, **options: Any) -> Cal
     Parallel launches take turns: one already uses every core, and not every threading layer that numba may find is safe
     to enter twice.
     """
-    compiled = numba.njit(parallel=parallel, cache=True, nogil=True, error_model="numpy", **options)(driver)
+    compiled: Callable[..., None] = numba.njit(
+        parallel=parallel, cache=True, nogil=True, error_model="numpy", **options
+    )(driver)
     if not parallel:
         return compiled
 
