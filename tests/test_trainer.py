@@ -54,7 +54,7 @@ def test_training_counts_steps_and_tells_what_happens(build):
     trainer, events = build(), []
     assert trainer.status == "new"
     trainer.subscribe(events.append)
-    assert trainer.train(3 * ITERATION - 5) is trainer
+    trainer.train(3 * ITERATION - 5)
     assert trainer.status == "stopped"
     assert trainer.steps == trainer.goal + 5 == 3 * ITERATION
     assert trainer.seconds > 0

@@ -1,17 +1,41 @@
 """A research workbench for reinforcement learning, in the notebook.
 
-import workbench as wb
-
-trainer = wb.Trainer("CartPole-v1", wb.PPO(), seed=1)
-trainer.train(1_000_000, target_return=475)
-trainer.evaluate(episodes=100)
+Example:
+    >>> import workbench as wb
+    >>> trainer = wb.Trainer("CartPole-v1", wb.PPO(), seed=1)
+    >>> trainer.train(1_000_000, target_return=475)
+    >>> trainer.evaluate(episodes=100)
 """
 
-import workbench.openmp  # noqa: F401  # isort: skip  (before torch)
-from workbench.algorithms import PPO
-from workbench.envs import make
-from workbench.trainer import Trainer, load
-from workbench.training.metrics import read_metrics
+import importlib
+from typing import TYPE_CHECKING, Any
+
+import workbench.openmp  # noqa: F401
 from workbench.version import __version__
 
+if TYPE_CHECKING:
+    from workbench.algorithms import PPO
+    from workbench.envs import make
+    from workbench.trainer import Trainer, load
+    from workbench.training.metrics import read_metrics
+
 __all__ = ["PPO", "Trainer", "__version__", "load", "make", "read_metrics"]
+
+_HOMES = {
+    "PPO": "workbench.algorithms",
+    "Trainer": "workbench.trainer",
+    "load": "workbench.trainer",
+    "make": "workbench.envs",
+    "read_metrics": "workbench.training.metrics",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Import on first use: torch takes a second, which `workbench --help` need not wait for."""
+    if name not in _HOMES:
+        raise AttributeError(f"module 'workbench' has no attribute {name!r}")
+    return getattr(importlib.import_module(_HOMES[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -140,7 +140,7 @@ class Trainer:
 
     # What a user does.
 
-    def train(self, steps: int, target_return: float | None = None) -> "Trainer":
+    def train(self, steps: int, target_return: float | None = None) -> None:
         """Train in this thread for `steps` more environment steps, or until `target_return` is reached.
 
         The target is reached when the mean of the newest 100 training episodes is, and a greedy evaluation of 100
@@ -159,9 +159,8 @@ class Trainer:
             self._run()
         if self.error is not None:
             raise self.error
-        return self
 
-    def start(self, steps: int, target_return: float | None = None) -> "Trainer":
+    def start(self, steps: int, target_return: float | None = None) -> None:
         """Train in a thread of its own, and return at once.
 
         Arguments and errors are those of `train`; what training raises, `wait` raises.
@@ -169,7 +168,6 @@ class Trainer:
         self._begin(steps, target_return)
         self._thread = threading.Thread(target=self._run, name=f"workbench {self.id}", daemon=True)
         self._thread.start()
-        return self
 
     def pause(self) -> None:
         """Wait after the present iteration, until `resume` or `stop`."""
@@ -183,7 +181,7 @@ class Trainer:
         """End training after the present iteration, with a checkpoint; `train` or `start` goes on from there."""
         self.loop.control.stop()
 
-    def wait(self, timeout: float | None = None) -> "Trainer":
+    def wait(self, timeout: float | None = None) -> None:
         """Wait until training that was started has ended; raise what it raised.
 
         Raises:
@@ -196,7 +194,6 @@ class Trainer:
             self._thread = None
             if self.error is not None:
                 raise self.error
-        return self
 
     def evaluate(self, episodes: int = 100, seed: int | None = None) -> Evaluation:
         """Play complete episodes with the greedy policy; training that runs waits meanwhile, between two iterations.
@@ -364,6 +361,9 @@ def load(path: str | Path, *, env: Any = None, device: str | None = None) -> Tra
     trainer.metrics.read(run_dir)
     trainer.metrics.rewind(trainer.steps)
     trainer.directory = RunDirectory(run_dir, loaded=True)
+    if trainer.env.backend == "gymnasium":  # its state is not ours to keep: the episodes of the checkpoint are over
+        trainer.loop.running_return[0] = 0
+        trainer.loop.running_length[0] = 0
     return trainer
 
 

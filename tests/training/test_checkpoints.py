@@ -11,7 +11,9 @@ from workbench.errors import CheckpointError, RunDirectoryError
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory):
     folder = tmp_path_factory.mktemp("run") / "run"
-    return wb.Trainer("CartPole-v1", wb.PPO(horizon=4), lanes=8, run_dir=folder, seed=0).train(4 * 8 * 3)
+    trainer = wb.Trainer("CartPole-v1", wb.PPO(horizon=4), lanes=8, run_dir=folder, seed=0)
+    trainer.train(4 * 8 * 3)
+    return trainer
 
 
 @pytest.fixture
@@ -90,7 +92,8 @@ def test_folders_that_hold_no_run_are_refused(tmp_path, saved):
 
 
 def test_saving_twice_replaces_and_saving_over_something_else_is_refused(finished, tmp_path):
-    other = wb.Trainer("CartPole-v1", wb.PPO(horizon=4), lanes=8, run_dir=tmp_path / "other", seed=1).train(4 * 8)
+    other = wb.Trainer("CartPole-v1", wb.PPO(horizon=4), lanes=8, run_dir=tmp_path / "other", seed=1)
+    other.train(4 * 8)
     finished.save(tmp_path / "place")
     other.save(tmp_path / "place")
     assert wb.load(tmp_path / "place").steps == other.steps

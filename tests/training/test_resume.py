@@ -25,8 +25,14 @@ def one_thread():
     torch.set_num_threads(before)
 
 
-def trainer(run_dir, env="CartPole-v1"):
-    return wb.Trainer(env, wb.PPO(horizon=8, epochs=2), seed=4, lanes=16, run_dir=run_dir)
+def trainer(run_dir):
+    return wb.Trainer("CartPole-v1", wb.PPO(horizon=8, epochs=2), seed=4, lanes=16, run_dir=run_dir)
+
+
+def trained(run_dir, steps):
+    made = trainer(run_dir)
+    made.train(steps)
+    return made
 
 
 def contents(trainer):
@@ -48,8 +54,8 @@ def assert_same(one, other):
 
 
 def test_training_in_two_parts_equals_training_in_one(tmp_path):
-    whole = trainer(tmp_path / "whole").train(STEPS)
-    parts = trainer(tmp_path / "parts").train(STEPS // 3)
+    whole = trained(tmp_path / "whole", STEPS)
+    parts = trained(tmp_path / "parts", STEPS // 3)
     loaded = wb.load(parts.run_dir)
     assert_same(parts, loaded)
     loaded.train(STEPS - STEPS // 3)
@@ -57,8 +63,8 @@ def test_training_in_two_parts_equals_training_in_one(tmp_path):
 
 
 def test_a_saved_copy_goes_on_alike_and_elsewhere(tmp_path):
-    whole = trainer(tmp_path / "whole").train(STEPS)
-    part = trainer(tmp_path / "part").train(STEPS // 2)
+    whole = trained(tmp_path / "whole", STEPS)
+    part = trained(tmp_path / "part", STEPS // 2)
     copy = wb.load(part.save(tmp_path / "copy"))
     copy.train(STEPS // 2)
     assert_same(whole, copy)
@@ -68,8 +74,8 @@ def test_a_saved_copy_goes_on_alike_and_elsewhere(tmp_path):
 
 def test_a_resumed_run_with_another_seed_would_be_noticed(tmp_path):
     """The comparison can fail: forget one generator, and it does."""
-    whole = trainer(tmp_path / "whole").train(STEPS)
-    parts = trainer(tmp_path / "parts").train(STEPS // 2)
+    whole = trained(tmp_path / "whole", STEPS)
+    parts = trained(tmp_path / "parts", STEPS // 2)
     loaded = wb.load(parts.run_dir)
     loaded.algorithm.action_generator.manual_seed(99)
     loaded.train(STEPS // 2)
@@ -78,7 +84,7 @@ def test_a_resumed_run_with_another_seed_would_be_noticed(tmp_path):
 
 
 def test_live_changes_are_resumed_too(tmp_path):
-    parts = trainer(tmp_path / "parts").train(STEPS // 2)
+    parts = trained(tmp_path / "parts", STEPS // 2)
     parts.algorithm.learning_rate = 1e-4
     parts.train(STEPS // 4)
     loaded = wb.load(parts.run_dir)
@@ -115,15 +121,17 @@ def test_a_killed_run_goes_on_from_its_last_checkpoint_as_if_nothing_had_happene
     assert resumed.steps <= written[-1]["steps"]
     goal = resumed.steps + 8 * 16 * 3
     resumed.train(goal - resumed.steps)
-    assert_same(trainer(tmp_path / "whole").train(goal), resumed)
+    assert_same(trained(tmp_path / "whole", goal), resumed)
     assert list(Path(run_dir).rglob(".*")) == []
 
 
 def test_gymnasiums_environments_resume_with_their_counters(tmp_path):
     env = wb.make("CartPole-v1", 4, backend="gymnasium")
-    first = wb.Trainer(env, wb.PPO(horizon=8), run_dir=tmp_path / "gym", seed=1).train(8 * 4 * 3)
+    first = wb.Trainer(env, wb.PPO(horizon=8), run_dir=tmp_path / "gym", seed=1)
+    first.train(8 * 4 * 3)
     loaded = wb.load(first.run_dir)
     assert loaded.env.backend == "gymnasium"
     assert loaded.steps == first.steps
+    assert not loaded.loop.running_length[0].any()  # new episodes, counted from their start
     loaded.train(8 * 4)
     assert loaded.steps == first.steps + 8 * 4

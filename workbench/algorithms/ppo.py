@@ -36,11 +36,11 @@ class PPO:
     )
     value_coefficient: float = hyperparameter(0.5, low=0.0, high=10.0, live=True, help="weight of the value loss")
     max_gradient_norm: float = hyperparameter(
-        0.5, low=0.0, high=1e6, live=True, help="the gradient is scaled down to this norm"
+        0.5, low=1e-3, high=1e3, log=True, live=True, help="the gradient is scaled down to this norm"
     )
     width: int = hyperparameter(64, low=1, high=4096, help="units a hidden layer")
     depth: int = hyperparameter(2, low=1, high=16, help="hidden layers")
-    activation: str = hyperparameter("tanh", choices=("relu", "silu", "tanh"), help="of the hidden layers")
+    activation: str = hyperparameter("relu", choices=("relu", "silu", "tanh"), help="of the hidden layers")
 
     saved = ("model", "optimiser", "action_generator", "shuffle_generator")
     trained_on = ("observation", "action", "log_prob", "advantage", "target")
@@ -125,13 +125,14 @@ class PPO:
         loss = policy_loss + self.value_coefficient * value_loss - self.entropy_coefficient * entropy
         self.optimiser.zero_grad()
         loss.backward()
-        nn.utils.clip_grad_norm_(self.model.parameters(), self.max_gradient_norm)
+        gradient_norm = nn.utils.clip_grad_norm_(self.model.parameters(), self.max_gradient_norm)
         self.optimiser.step()
         with torch.no_grad():
             return {
                 "policy_loss": policy_loss.detach(),
                 "value_loss": value_loss.detach(),
                 "entropy": entropy.detach(),
+                "gradient_norm": gradient_norm,
                 # The low-variance estimate of KL(old, new), never negative (Schulman 2020).
                 "kl": (ratio - 1.0 - log_ratio).mean(),
                 "clip_fraction": ((ratio - 1.0).abs() > self.clip).float().mean(),

@@ -94,9 +94,10 @@ def check_torch() -> Iterator[Check]:
     """Look at torch's threads and devices."""
     import torch
 
-    policy = os.environ.get("OMP_WAIT_POLICY", "ACTIVE").upper()
-    fix = "" if policy == "PASSIVE" else "set OMP_WAIT_POLICY=PASSIVE: spinning threads make a busy machine very slow"
-    yield Check("torch threads", NOTE if fix else OK, f"{torch.get_num_threads()}, waiting {policy.lower()}", fix)
+    policy = os.environ.get("OMP_WAIT_POLICY", "ACTIVE").lower()
+    bounded = policy == "passive" or "GOMP_SPINCOUNT" in os.environ
+    fix = "" if bounded else "import workbench before torch: threads that spin make a busy machine very slow"
+    yield Check("torch threads", NOTE if fix else OK, f"{torch.get_num_threads()}, waiting {policy}", fix)
     if torch.cuda.is_available():
         names = ", ".join(torch.cuda.get_device_name(index) for index in range(torch.cuda.device_count()))
         yield Check("cuda", OK, f"{names} (CUDA {torch.version.cuda})")

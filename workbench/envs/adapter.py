@@ -15,7 +15,8 @@ from workbench_kernels.arrays import aligned
 class GymnasiumVectorEnvironment:
     """Lanes of a Gymnasium environment, stepped one after the other in this process.
 
-    Observations are flattened to [B, O] float32. Autoreset is same-step: see `workbench.spec.VectorEnvironment`.
+    Observations are flattened to [B, O] float32, discrete actions count from 0. Autoreset is
+    same-step: see `workbench.spec.VectorEnvironment`.
 
     Args:
         environment_id: A registered Gymnasium id.
@@ -37,6 +38,10 @@ class GymnasiumVectorEnvironment:
         self._env = SyncVectorEnv([self._make] * lanes, autoreset_mode=AutoresetMode.SAME_STEP)
         self.single_observation_space = self._env.single_observation_space
         self.single_action_space = self._env.single_action_space
+        self._first_action = 0
+        if isinstance(self.single_action_space, gymnasium.spaces.Discrete):
+            self._first_action = int(self.single_action_space.start)
+            self.single_action_space = gymnasium.spaces.Discrete(int(self.single_action_space.n))
         components = gymnasium.spaces.flatdim(self.single_observation_space)
         self.observation = aligned((lanes, components), np.float32)
         self.final_observation = aligned((lanes, components), np.float32)
@@ -72,7 +77,9 @@ class GymnasiumVectorEnvironment:
         Raises:
             EnvironmentFaultError: If an observation or a reward is not a number.
         """
-        observation, reward, self.terminated[...], self.truncated[...], info = self._env.step(np.asarray(actions))
+        observation, reward, self.terminated[...], self.truncated[...], info = self._env.step(
+            np.asarray(actions) + self._first_action
+        )
         self.steps += 1
         self.observation[...] = self.final_observation[...] = observation
         self.reward[...] = reward

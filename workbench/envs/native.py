@@ -1,6 +1,7 @@
 """Vector environments over the kernels: Gymnasium's `VectorEnv` outward, preallocated aligned buffers inward."""
 
 import functools
+from types import SimpleNamespace
 from typing import Any
 
 import gymnasium
@@ -24,7 +25,8 @@ def gymnasium_space(space: spaces.Space) -> gymnasium.Space[Any]:
 
 
 @functools.cache
-def _kernels(environment: Any, target: str, parallel: bool) -> tuple[Any, Any]:
+def _kernels(reset: Any, step: Any, observe: Any, target: str, parallel: bool) -> tuple[Any, Any]:
+    environment = SimpleNamespace(reset=reset, step=step, observe=observe)
     if target == "python":
         return python_target.vector_reset(environment), python_target.vector_step(environment)
     return cpu.vector_reset(environment), cpu.vector_step(environment, parallel=parallel)
@@ -66,7 +68,8 @@ class NativeVectorEnvironment(VectorEnv[Any, Any, Any]):
         self.observation_space = batch_space(self.single_observation_space, lanes)
         self.action_space = batch_space(self.single_action_space, lanes)
         self._seed = check_seed(seed)
-        self._reset, self._step = _kernels(environment, target, threads > 1)
+        functions = environment.reset, environment.step, environment.observe
+        self._reset, self._step = _kernels(*functions, target, threads > 1)
         self._limit = np.int32(environment.TIME_LIMIT)
         self._allocate()
 

@@ -153,13 +153,13 @@ class Loop:
             self._note_changes()
             started = time.perf_counter()
             row = self._iterate()
-            done = reached()
             elapsed = time.perf_counter() - started
             self.seconds += elapsed
             row["steps_per_second"] = (self.source.horizon * self.source.env.lanes) / elapsed
             row["seconds"] = self.seconds
             self.metrics.append(self.steps, row)
             self.emitter.emit(Progress(self.steps, row))
+            done = reached()
             after()
             if done:
                 return "target"
@@ -170,7 +170,8 @@ class Loop:
         logs = [self.algorithm.update(batch) for batch in self.algorithm.batches(rollout)]
         self.steps += rollout.reward.numel()
         row = {name: float(torch.stack([log[name] for log in logs]).mean()) for name in logs[0]}
-        if not math.isfinite(sum(value for name, value in row.items() if name.endswith("_loss"))):
+        watched = ("policy_loss", "value_loss", "gradient_norm")
+        if not math.isfinite(sum(row[name] for name in watched if name in row)):
             raise NumericsError(
                 f"losses at step {self.steps} are not finite ({row}); lower learning_rate, and go on from the last "
                 f"checkpoint."
