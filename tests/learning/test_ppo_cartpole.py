@@ -60,8 +60,10 @@ def test_a_planted_bug_keeps_it_from_the_goal(tmp_path, monkeypatch, plant):
     assert reached(tmp_path, seed=0, limit=500_000) < TARGET
 
 
-def test_it_learns_on_gymnasiums_own_environments(tmp_path):
-    """Acrobot-v1 through the adapter: random play returns -500, a policy that swings up much more."""
-    trainer = wb.Trainer("Acrobot-v1", wb.PPO(), seed=1, run_dir=tmp_path / "run")
-    trainer.train(150_000, target_return=-150.0)
-    assert trainer.evaluate(episodes=20).mean >= -200.0
+def test_it_solves_gymnasiums_own_cartpole_through_the_adapter(tmp_path):
+    env = wb.make("CartPole-v1", 128, backend="gymnasium")
+    trainer = wb.Trainer(env, wb.PPO(), seed=1, run_dir=tmp_path / "run")
+    trainer.train(LIMIT, target_return=TARGET)
+    assert trainer.env.backend == "gymnasium"
+    assert trainer.evaluate(episodes=100, seed=1).mean >= TARGET
+    trainer.close()
