@@ -38,7 +38,11 @@ def test_ppo_is_watched_paused_steered_and_stopped_while_its_cell_blocks(open_la
         }"""
     )
     steps = lab.steps()
-    lab.answered("learning_rate", "0.001")
+    slider = lab.hook("slider-learning_rate")
+    box = slider.bounding_box()
+    lab.page.mouse.click(box["x"] + box["width"] * 0.5, box["y"] + box["height"] / 2)
+    rate = lab.settled("learning_rate")
+    assert 2.5e-4 < float(rate) < 4e-4  # the middle of 1e-6 to 1e-1, on a logarithmic scale; the default is 2.5e-3
     assert lab.steps() == steps
 
     lab.hook("toggle").click()
@@ -47,7 +51,7 @@ def test_ppo_is_watched_paused_steered_and_stopped_while_its_cell_blocks(open_la
     lab.hook("stop").click()
     lab.finished(1)
     lab.panel("stopped")
-    assert lab.finish(2) == "0.001\n"
+    assert float(lab.finish(2)) == float(rate)
     assert lab.finish(3) == f"{lab.steps()} stopped\n"
 
 
