@@ -28,14 +28,15 @@ def test_a_torn_line_is_ignored_and_never_joined_with_the_next(tmp_path):
     metrics = Metrics()
     metrics.open(tmp_path)
     metrics.append(1, {"loss": 1.0})
+    metrics.append(2, {"loss": 9.0})
     metrics.close()
     with (tmp_path / "metrics.jsonl").open("a") as file:
-        file.write('{"steps": 2, "lo')  # a kill
-    assert read_metrics(tmp_path).series("loss")[0].tolist() == [1.0]
-    metrics.resume(tmp_path, 1)
+        file.write('{"steps": 3, "lo')  # a kill
+    assert read_metrics(tmp_path).series("loss")[0].tolist() == [1.0, 2.0]
+    metrics.resume(tmp_path, 1)  # joined to the torn line, the mark that takes back step 2 would be lost with it
     metrics.append(2, {"loss": 0.5})
     metrics.close()
-    assert read_metrics(tmp_path).series("loss")[0].tolist() == [1.0, 2.0]
+    assert read_metrics(tmp_path).series("loss")[1].tolist() == [1.0, 0.5]
 
 
 def test_what_came_after_the_checkpoint_is_taken_back(tmp_path):
