@@ -16,7 +16,7 @@ from workbench.errors import (
     UnknownNameError,
 )
 from workbench.events import CheckpointSaved, HyperparameterChanged, Progress, Started, Stopped
-from workbench_kernels.envs import cartpole
+from workbench_kernels.envs import make as kernel
 
 ITERATION = 8 * 16
 
@@ -213,7 +213,7 @@ def test_an_algorithm_belongs_to_one_trainer(build):
 
 
 def test_environments_and_algorithms_are_taken_by_name_class_or_instance(build):
-    assert build(cartpole, "ppo").id == "CartPole-v1"
+    assert build(kernel("CartPole-v1"), "ppo").id == "CartPole-v1"
     assert build(make("CartPole-v1", 4), wb.PPO, lanes=None).env.lanes == 4
 
 

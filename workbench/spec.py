@@ -16,7 +16,7 @@ class EnvironmentSpec:
     """An environment as an algorithm sees it.
 
     Attributes:
-        observation: The space of one lane's observation: a Box of shape [O], float32.
+        observation: The space of one lane's observation, flat: a Box of shape [O].
         action: The space of one lane's action.
         lanes: How many copies run side by side.
     """
@@ -30,8 +30,9 @@ class EnvironmentSpec:
 class VectorEnvironment(Protocol):
     """Many lanes of one environment that write into buffers of their own, reused by every call.
 
-    After `step`, a lane that ended has been reset in the same call: `final_observation` [B, O] holds every lane's
-    successor before the reset, `observation` [B, O] what to act on next. `terminated` and `truncated` [B] stay apart.
+    After `step`, a lane that ended has been reset in the same call: `final_observation` [B, O] holds its successor
+    before the reset, where it ended and only there; `observation` [B, O] holds what to act on next, in every lane.
+    `terminated` and `truncated` [B] stay apart. Both are flat, O components, whatever the shape of the space.
     """
 
     id: str
@@ -57,4 +58,6 @@ class VectorEnvironment(Protocol):
 
 def spec_of(env: VectorEnvironment) -> EnvironmentSpec:
     """Describe `env` to an algorithm."""
-    return EnvironmentSpec(env.single_observation_space, env.single_action_space, env.lanes)
+    observation = gymnasium.spaces.flatten_space(env.single_observation_space)
+    assert isinstance(observation, gymnasium.spaces.Box)
+    return EnvironmentSpec(observation, env.single_action_space, env.lanes)

@@ -1,10 +1,8 @@
 """The one-state MDP: a reward of 1 a step, for ever or for `LIMIT` steps. It observes the episode's age in steps."""
 
-from types import SimpleNamespace
-
 import numpy as np
 
-from workbench_kernels.spaces import Box, Discrete
+from workbench_kernels import Box, Discrete, Environment
 
 LIMIT = 5
 ONE = np.float32(1.0)
@@ -32,13 +30,17 @@ def observe(i, state, observation):
 
 
 def _environment(name, step, limit):
-    spaces = {"STATE": ("age",), "OBSERVATION": Box((0.0,), (float(LIMIT),)), "ACTIONS": Discrete(2)}
-    return SimpleNamespace(ID=name, TIME_LIMIT=limit, reset=reset, step=step, observe=observe, **spaces)
+    return Environment(
+        id=name,
+        state=("age",),
+        observation=Box((0.0,), (float(LIMIT),)),
+        action=Discrete(2),
+        time_limit=limit,
+        reset=reset,
+        step=step,
+        observe=observe,
+    )
 
 
-class _Hashable(SimpleNamespace):
-    __hash__ = object.__hash__
-
-
-truncating = _Hashable(**vars(_environment("Truncating-v0", go_on, LIMIT)))
-terminating = _Hashable(**vars(_environment("Terminating-v0", end, 10**6)))
+truncating = _environment("Truncating-v0", go_on, LIMIT)
+terminating = _environment("Terminating-v0", end, 10**6)

@@ -198,7 +198,7 @@ def test_a_kernel_that_returns_nan_is_caught_once_a_rollout(what):
 
     def faulty(*arguments):
         step(*arguments)
-        (env.buffer if what == "observation" else env.reward)[..., 2] = np.nan
+        (env.buffers.observation if what == "observation" else env.reward)[..., 2] = np.nan
 
     env._step = faulty
     first = 6 if what == "observation" else 5  # what a step observed is recorded with the next one

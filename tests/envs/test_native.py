@@ -7,7 +7,7 @@ import pytest
 from workbench.envs import NativeVectorEnvironment, make
 from workbench.errors import InputError, UnknownNameError
 from workbench.spec import VectorEnvironment
-from workbench_kernels.envs import cartpole
+from workbench_kernels.envs import make as kernel
 
 
 @pytest.fixture
@@ -35,11 +35,12 @@ def test_it_speaks_gymnasiums_vector_interface(env):
 
 def test_buffers_are_aligned_and_stay_where_they_are(env):
     env.reset()
-    buffers = {name: getattr(env, name).ctypes.data for name in ("state", "buffer", "final_buffer", "reward")}
+    names = ("state", "observation", "final_observation", "reward")
+    buffers = {name: getattr(env.buffers, name).ctypes.data for name in names}
     assert all(address % 64 == 0 for address in buffers.values())
     for _ in range(5):
         env.step(np.ones(6, dtype=np.int64))
-    assert buffers == {name: getattr(env, name).ctypes.data for name in buffers}
+    assert buffers == {name: getattr(env.buffers, name).ctypes.data for name in names}
 
 
 def run(env, steps=60):
@@ -51,8 +52,10 @@ def run(env, steps=60):
 def test_a_seed_gives_the_same_episodes_whatever_the_target_or_the_number_of_lanes():
     first = run(make("CartPole-v1", 6, seed=3))
     np.testing.assert_array_equal(first, run(make("CartPole-v1", 6, seed=3)))
-    np.testing.assert_array_equal(first, run(NativeVectorEnvironment(cartpole, 6, seed=3, target="python")))
-    np.testing.assert_array_equal(first, run(NativeVectorEnvironment(cartpole, 6, seed=3, threads=2)))
+    np.testing.assert_array_equal(
+        first, run(NativeVectorEnvironment(kernel("CartPole-v1"), 6, seed=3, target="python"))
+    )
+    np.testing.assert_array_equal(first, run(NativeVectorEnvironment(kernel("CartPole-v1"), 6, seed=3, threads=2)))
     assert (first != run(make("CartPole-v1", 6, seed=4))).any()
     few, many = make("CartPole-v1", 2, seed=3), make("CartPole-v1", 6, seed=3)
     np.testing.assert_array_equal(few.reset()[0], many.reset()[0][:2])
@@ -76,10 +79,10 @@ def test_reset_without_a_seed_goes_on_and_with_one_starts_again(env):
 )
 def test_bad_actions_are_refused_and_change_nothing(env, actions, message):
     env.reset()
-    before = env.state.copy()
+    before = env.buffers.state.copy()
     with pytest.raises(InputError, match=message):
         env.step(actions)
-    np.testing.assert_array_equal(env.state, before)
+    np.testing.assert_array_equal(env.buffers.state, before)
 
 
 @pytest.mark.parametrize("lanes", [0, -1, 2.5, "8", True, None])
@@ -104,7 +107,7 @@ def test_unknown_names_suggest_the_nearest():
     with pytest.raises(InputError, match=r"backend='cuda' is unknown"):
         make("CartPole-v1", 2, backend="cuda")
     with pytest.raises(InputError, match=r"target='gpu' is unknown"):
-        NativeVectorEnvironment(cartpole, 2, target="gpu")
+        NativeVectorEnvironment(kernel("CartPole-v1"), 2, target="gpu")
     with pytest.raises(InputError, match="threads=0"):
         make("CartPole-v1", 2, threads=0)
     with pytest.raises(InputError, match=r"env=3 is not an environment"):

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from workbench_kernels import returns
-from workbench_kernels.envs import cartpole
+from workbench_kernels.envs import make
 from workbench_kernels.targets import cpu
 from workbench_kernels.targets.fingerprint import fingerprint
 
@@ -18,14 +18,9 @@ with_jit = pytest.mark.skipif(numba.config.DISABLE_JIT, reason="there is no mach
 
 ENVIRONMENT = """
 import numpy as np
-from workbench_kernels.spaces import Box, Discrete
+from workbench_kernels import Box, Discrete, Environment
 from helper import scaled
 
-ID = "Edited-v0"
-STATE = ("x",)
-OBSERVATION = Box(low=(-1.0,), high=(1.0,))
-ACTIONS = Discrete(2)
-TIME_LIMIT = 10
 GAIN = np.float32({gain})
 
 def reset(i, state, random):
@@ -37,6 +32,12 @@ def step(i, state, action, reward, terminated, random):
 
 def observe(i, state, observation):
     observation[0, i] = state[0, i]
+
+def environment():
+    return Environment(
+        id="Edited-v0", state=("x",), observation=Box((-1.0,), (1.0,)), action=Discrete(2), time_limit=10,
+        reset=reset, step=step, observe=observe,
+    )
 """
 HELPER = "import numpy as np\n\ndef scaled(x):\n    return x * np.float32({factor})\n"
 DRIVER = """
@@ -44,11 +45,11 @@ import json
 import edited
 import numpy as np
 from workbench.envs import NativeVectorEnvironment
-env = NativeVectorEnvironment(edited, 4)
+env = NativeVectorEnvironment(edited.environment(), 4)
 env.reset()
 env.step(np.zeros(4, dtype=np.int64))
 from workbench_kernels.targets import cpu
-print(json.dumps({"reward": float(env.reward[0]), "hits": sum(env._step.stats.cache_hits.values())}))
+print(json.dumps({"reward": float(env.reward[0]), "hits": sum(env._step.compiled.stats.cache_hits.values())}))
 """
 
 
@@ -79,11 +80,7 @@ def packed(assembly, operation):
 def test_cartpole_and_gae_use_packed_instructions(monkeypatch, tmp_path):
     # Machine code that comes from the cache cannot be inspected.
     monkeypatch.setattr(numba.config, "CACHE_DIR", str(tmp_path))
-    step = cpu.vector_step(cartpole, parallel=False)
-    f, b, i = numba.float32, numba.boolean, numba.int32
-    one, two = (lambda dtype: dtype[::1]), (lambda dtype: dtype[:, ::1])
-    step.compile((two(f), two(numba.uint32), one(i), i, one(i), one(f), one(b), one(b), two(f), two(f)))
-    assembly = next(iter(step.inspect_asm().values()))
+    assembly = next(iter(cpu.vector_step(make("CartPole-v1")).compiled.inspect_asm().values()))
     assert packed(assembly, "mul") >= 20
     assert packed(assembly, "div") >= 1
     gae = cpu.scan(returns.gae, reverse=True, parallel=False)

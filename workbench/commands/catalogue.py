@@ -1,6 +1,7 @@
 """List the native environments and the algorithms; with --runs, the runs under a folder."""
 
 import argparse
+import sys
 from typing import Any
 
 from workbench.commands.output import print_json
@@ -19,17 +20,18 @@ def first_line(documented: Any) -> str:
 
 def environments() -> list[dict[str, Any]]:
     """Describe the native environments."""
-    from workbench.envs import NATIVE
+    from workbench.envs import NATIVE, environment
 
     return [
         {
             "id": name,
-            "summary": first_line(module).removeprefix(f"{name}: "),
-            "observation": len(module.OBSERVATION.low),
-            "actions": str(module.ACTIONS),
-            "time_limit": module.TIME_LIMIT,
+            "summary": first_line(sys.modules[kernel.step.__module__]).removeprefix(f"{name}: "),
+            "observation": list(kernel.observation.shape),
+            "actions": str(kernel.action),
+            "agents": kernel.agents,
+            "time_limit": kernel.time_limit,
         }
-        for name, module in sorted(NATIVE.items())
+        for name, kernel in ((name, environment(name)) for name in sorted(NATIVE))
     ]
 
 

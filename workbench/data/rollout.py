@@ -92,7 +92,7 @@ class RolloutSource:
             if env.truncated.any():
                 lanes = torch.from_numpy(np.flatnonzero(env.truncated & ~env.terminated))
                 final_index.append(lanes + t * env.lanes)
-                final_observation.append(self._final[lanes])
+                final_observation.append(self._final[lanes].float())
         self._check(observations)
         self.collected += self.horizon
         fields = {**self._fields, **{name: x.to(self.device) for name, x in self._host.items()}}

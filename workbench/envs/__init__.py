@@ -8,28 +8,51 @@ from workbench.envs.adapter import GymnasiumVectorEnvironment
 from workbench.envs.native import NativeVectorEnvironment, check_lanes, check_seed
 from workbench.errors import InputError, unknown_name
 from workbench.spec import VectorEnvironment
+from workbench_kernels import Environment
 from workbench_kernels.envs import ENVIRONMENTS as NATIVE
+from workbench_kernels.envs import make as make_kernel
 
 __all__ = [
     "NATIVE",
+    "Environment",
     "GymnasiumVectorEnvironment",
     "NativeVectorEnvironment",
     "check_lanes",
     "check_seed",
+    "environment",
     "make",
 ]
 
 
-def make(env: Any, lanes: int, *, seed: int = 0, backend: str = "auto", threads: int = 1) -> VectorEnvironment:
+def environment(id: str, **options: Any) -> Environment:
+    """Return the kernel environment `id`, with options such as `size=20`.
+
+    Raises:
+        UnknownNameError: If no native environment has this id.
+        InputError: If it has no such option, or the option is out of range.
+    """
+    if id not in NATIVE:
+        raise unknown_name("native environment", id, NATIVE)
+    try:
+        return make_kernel(id, **options)
+    except (TypeError, ValueError) as error:
+        raise InputError(
+            f"{', '.join(f'{k}={v!r}' for k, v in options.items())} does not fit {id!r}: {error}"
+        ) from error
+
+
+def make(
+    env: Any, lanes: int, *, seed: int = 0, backend: str = "auto", threads: int = 1, **options: Any
+) -> VectorEnvironment:
     """Build a vector environment.
 
     Args:
-        env: An id ("CartPole-v1"), or a kernel environment: a module or object as described in
-            `workbench_kernels.envs`.
+        env: An id ("CartPole-v1"), or a kernel environment of your own (`workbench_kernels.Environment`).
         lanes: How many copies run side by side.
         seed: Of the lanes' random streams.
         backend: "native" (our kernels), "gymnasium" (the original), or "auto": native where it exists.
         threads: For the native backend; see `NativeVectorEnvironment`.
+        options: Of a native environment, such as `size=20`.
 
     Raises:
         InputError: If an argument is out of range.
@@ -38,15 +61,18 @@ def make(env: Any, lanes: int, *, seed: int = 0, backend: str = "auto", threads:
     if backend not in ("auto", "native", "gymnasium"):
         raise InputError(f"backend={backend!r} is unknown; choose 'auto', 'native' or 'gymnasium'.")
     if not isinstance(env, str):
-        if not all(hasattr(env, name) for name in ("ID", "OBSERVATION", "ACTIONS", "reset", "step", "observe")):
+        if not isinstance(env, Environment):
             raise InputError(
-                f"env={env!r} is not an environment; pass an id such as 'CartPole-v1', or a kernel module."
+                f"env={env!r} is not an environment; pass an id such as 'CartPole-v1', or a "
+                f"workbench_kernels.Environment."
             )
         return NativeVectorEnvironment(env, lanes, seed=seed, threads=threads)
     if env in NATIVE and backend != "gymnasium":
-        return NativeVectorEnvironment(NATIVE[env], lanes, seed=seed, threads=threads)
+        return NativeVectorEnvironment(environment(env, **options), lanes, seed=seed, threads=threads)
     if backend == "native":
         raise unknown_name("native environment", env, NATIVE)
     if env not in gymnasium.registry and ":" not in env:
         raise unknown_name("environment", env, {*NATIVE, *gymnasium.registry})
+    if options:
+        raise InputError(f"{', '.join(options)} given to {env!r}, which is Gymnasium's; only native ones take options.")
     return GymnasiumVectorEnvironment(env, lanes, seed=seed)

@@ -1,7 +1,6 @@
 """Vector environments over the kernels: Gymnasium's `VectorEnv` outward, preallocated aligned buffers inward."""
 
 import functools
-from types import SimpleNamespace
 from typing import Any
 
 import gymnasium
@@ -10,23 +9,34 @@ from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 
 from workbench.errors import InputError
-from workbench_kernels import rng, spaces
+from workbench_kernels import Discrete, Environment, rng
 from workbench_kernels.arrays import aligned
+from workbench_kernels.buffers import Buffers
+from workbench_kernels.spaces import Space
 from workbench_kernels.targets import cpu
 from workbench_kernels.targets import python as python_target
 
+RENDER_FPS = 30
 
-def gymnasium_space(space: spaces.Space) -> gymnasium.Space[Any]:
-    """Translate a kernel file's description into Gymnasium's."""
-    if isinstance(space, spaces.Discrete):
+
+def gymnasium_space(space: Space) -> gymnasium.Space[Any]:
+    """Translate a kernel's description into Gymnasium's."""
+    if isinstance(space, Discrete):
         return gymnasium.spaces.Discrete(space.n)
-    low, high = (np.array(bound, dtype=np.float32) for bound in space)
-    return gymnasium.spaces.Box(low, high, dtype=np.float32)
+    low, high = space.bounds()
+    return gymnasium.spaces.Box(low, high, dtype=low.dtype.type)
+
+
+def single_spaces(environment: Environment) -> tuple[gymnasium.Space[Any], gymnasium.Space[Any]]:
+    """Return the spaces of one lane's observation and action; several agents are an axis [A, ...] that leads."""
+    observation, action = gymnasium_space(environment.observation), gymnasium_space(environment.action)
+    if environment.agents == 1:
+        return observation, action
+    return batch_space(observation, environment.agents), batch_space(action, environment.agents)
 
 
 @functools.cache
-def _kernels(reset: Any, step: Any, observe: Any, target: str, parallel: bool) -> tuple[Any, Any]:
-    environment = SimpleNamespace(reset=reset, step=step, observe=observe)
+def _kernels(environment: Environment, target: str, parallel: bool) -> tuple[Any, Any]:
     if target == "python":
         return python_target.vector_reset(environment), python_target.vector_step(environment)
     return cpu.vector_reset(environment), cpu.vector_step(environment, parallel=parallel)
@@ -39,116 +49,184 @@ class NativeVectorEnvironment(VectorEnv[Any, Any, Any]):
     of the buffers, overwritten by the next call; copy what must last.
 
     Args:
-        environment: A kernel file, or any object with its names (`workbench_kernels.envs`).
+        environment: As `workbench_kernels.envs.make` builds it, or your own `workbench_kernels.Environment`.
         lanes: How many copies run side by side.
         seed: The seed of the first `reset` that names none.
         target: "cpu", or "python" for the slow oracle.
         threads: 1, or more to spread blocks of lanes over all of numba's threads. One is right beside a torch policy,
             whose own threads would wait for the same cores.
+        autoreset: False leaves lanes that ended as they are, until `reset`.
+        time_limit: Steps after which an episode is truncated; the environment's own if None.
+        render_mode: None, or "rgb_array".
 
     Raises:
         InputError: If an argument is out of range.
     """
 
     backend = "native"
-    saved = ("state", "random", "elapsed", "buffer")
+    saved = ("buffers",)
 
-    def __init__(self, environment: Any, lanes: int, *, seed: int = 0, target: str = "cpu", threads: int = 1) -> None:
+    def __init__(
+        self,
+        environment: Environment,
+        lanes: int,
+        *,
+        seed: int = 0,
+        target: str = "cpu",
+        threads: int = 1,
+        autoreset: bool = True,
+        time_limit: int | None = None,
+        render_mode: str | None = None,
+    ) -> None:
         check_lanes(lanes)
         if target not in ("cpu", "python"):
             raise InputError(f"target={target!r} is unknown; choose 'cpu' or 'python'.")
         if threads < 1:
             raise InputError(f"threads={threads} leaves nobody to step; pass 1 or more.")
+        if time_limit is not None and time_limit < 1:
+            raise InputError(f"time_limit={time_limit} leaves no step; pass 1 or more.")
+        if render_mode not in (None, "rgb_array"):
+            raise InputError(f"render_mode={render_mode!r} is unknown; choose None or 'rgb_array'.")
         self.environment = environment
-        self.id = environment.ID
+        self.id = environment.id
         self.lanes = self.num_envs = lanes
-        self.metadata = {"autoreset_mode": AutoresetMode.SAME_STEP, "render_modes": []}
-        self.single_observation_space = gymnasium_space(environment.OBSERVATION)
-        self.single_action_space = gymnasium_space(environment.ACTIONS)
+        self.render_mode = render_mode
+        mode = AutoresetMode.SAME_STEP if autoreset else AutoresetMode.DISABLED
+        self.metadata = {"autoreset_mode": mode, "render_modes": ["rgb_array"], "render_fps": RENDER_FPS}
+        self.single_observation_space, self.single_action_space = single_spaces(environment)
         self.observation_space = batch_space(self.single_observation_space, lanes)
         self.action_space = batch_space(self.single_action_space, lanes)
         self._seed = check_seed(seed)
-        functions = environment.reset, environment.step, environment.observe
-        self._reset, self._step = _kernels(*functions, target, threads > 1)
-        self._limit = np.int32(environment.TIME_LIMIT)
-        self._allocate()
+        self._reset, self._step = _kernels(environment, target, threads > 1)
+        self._limit = environment.time_limit if time_limit is None else time_limit
+        self._autoreset = autoreset
+        self.buffers = Buffers(environment, lanes)
+        self._see()
+        rng.seed_lanes(self.buffers.random, self._seed)
 
-    def _allocate(self) -> None:
-        lanes, components = self.lanes, len(self.environment.OBSERVATION.low)
-        self.state = aligned((len(self.environment.STATE), lanes), np.float32)
-        self.random = aligned((rng.ROWS, lanes), np.uint32)
-        self.elapsed = aligned((lanes,), np.int32)
-        self.buffer = aligned((components, lanes), np.float32)
-        self.final_buffer = aligned((components, lanes), np.float32)
-        self.observation, self.final_observation = self.buffer.T, self.final_buffer.T
-        self.reward = aligned((lanes,), np.float32)
-        self.terminated = aligned((lanes,), np.bool_)
-        self.truncated = aligned((lanes,), np.bool_)
-        actions = self.environment.ACTIONS
-        self._discrete = isinstance(actions, spaces.Discrete)
-        shape = (lanes,) if self._discrete else (len(actions.low), lanes)
-        self._action = aligned(shape, np.int32 if self._discrete else np.float32)
-        self._unsigned = self._action.view(np.uint32)
-        rng.seed_lanes(self.random, self._seed)
+    def _see(self) -> None:
+        """Lay views with the lanes first over the buffers."""
+        environment, b = self.environment, self.buffers
+        agents = (environment.agents,) if environment.agents > 1 else ()
+        shape = (*agents, *environment.observation.shape, self.lanes)
+        self._shown, self._final_shown = (
+            np.moveaxis(_reshaped(x, shape), -1, 0) for x in (b.observation, b.final_observation)
+        )
+        self.observation, self.final_observation = (np.moveaxis(x, -1, 0) for x in (b.observation, b.final_observation))
+        self.action_mask = np.moveaxis(b.action_mask, -1, 0)
+        self.global_state, self.final_global_state = b.global_state.T, b.final_global_state.T
+        self.truncated, self.cost = b.truncated, b.cost
+        self.agent_reward, self.agent_terminated = b.reward.T, b.terminated.T
+        self.reward = aligned((self.lanes,), np.float32) if agents else b.reward
+        self.terminated = aligned((self.lanes,), np.bool_) if agents else b.terminated
+        self._action = b.action.T
+        self._unsigned = b.action.view(np.uint32)
 
     def reset(self, *, seed: int | None = None, options: Any = None) -> tuple[Any, dict[str, Any]]:  # noqa: ARG002
         """Start a new episode in every lane; a seed starts the lanes' random streams anew. There are no options.
 
         Returns:
-            The observation [B, O] float32, a view, and an empty dict.
+            The observation [B, ...], a view, and a dict with `action_mask` [B, N] and `global_state` [B, G] where the
+            environment has them.
 
         Raises:
             InputError: If `seed` is not an integer of up to 64 bits.
         """
         if seed is not None:
-            rng.seed_lanes(self.random, check_seed(seed))
-        self._reset(self.state, self.random, self.elapsed, self.buffer)
-        return self.observation, {}
+            rng.seed_lanes(self.buffers.random, check_seed(seed))
+        self._reset(self.buffers)
+        return self._shown, self._extras()
 
     def step(self, actions: Any) -> tuple[Any, Any, Any, Any, dict[str, Any]]:
         """Advance every lane by one step, and reset those that ended.
 
         Args:
-            actions: [B] integers (Discrete) or [B, A] floats (Box).
+            actions: [B] integers (Discrete) or [B, K] floats (Box); [B, A] or [B, A, K] with A agents.
 
         Returns:
-            observation [B, O] float32, reward [B] float32 per step, terminated and truncated [B] bool, and an info dict
-            with Gymnasium's `final_obs` [B, O] (every lane's successor before the reset) and its mask `_final_obs` [B].
+            observation [B, ...], reward [B] float32 per step, terminated and truncated [B] bool, and an info dict with
+            Gymnasium's `final_obs` [B, ...], valid where its mask `_final_obs` [B] says that the lane ended;
+            `action_mask`, `global_state` and `cost` where the environment has them. With A agents, the reward is their
+            mean, a lane is terminated when all of them are, and the info holds `agent_reward` and `agent_terminated`
+            [B, A].
 
         Raises:
             InputError: If the actions have another shape or kind, or lie outside the action space.
         """
         self._take(actions)
-        self._step(
-            self.state,
-            self.random,
-            self.elapsed,
-            self._limit,
-            self._action,
-            self.reward,
-            self.terminated,
-            self.truncated,
-            self.final_buffer,
-            self.buffer,
-        )
-        info = {"final_obs": self.final_observation, "_final_obs": self.terminated | self.truncated}
-        return self.observation, self.reward, self.terminated, self.truncated, info
+        self._step(self.buffers, self._limit, self._autoreset)
+        info = self._extras()
+        if self.environment.agents > 1:
+            np.mean(self.agent_reward, axis=1, out=self.reward)
+            np.all(self.agent_terminated, axis=1, out=self.terminated)
+            info.update(agent_reward=self.agent_reward, agent_terminated=self.agent_terminated)
+        if self._autoreset:
+            info.update(final_obs=self._final_shown, _final_obs=self.terminated | self.truncated)
+        if self.environment.has("cost"):
+            info["cost"] = self.cost
+        return self._shown, self.reward, self.terminated, self.truncated, info
+
+    def _extras(self) -> dict[str, Any]:
+        return {name: getattr(self, name) for name in ("action_mask", "global_state") if self.environment.has(name)}
 
     def _take(self, actions: Any) -> None:
         """Copy the actions into the kernel's buffer, checked."""
-        array = np.asarray(actions)
-        expected = tuple(reversed(self._action.shape))
-        if array.shape != expected:
-            raise InputError(f"actions have shape {list(array.shape)}; pass {list(expected)}, one a lane.")
-        try:
-            np.copyto(self._action, array.T, casting="same_kind")
-        except TypeError:
-            raise InputError(f"actions of dtype {array.dtype} do not fit {self.single_action_space}.") from None
-        if self._discrete and self._unsigned.max() >= self.environment.ACTIONS.n:
-            lane = int(self._unsigned.argmax())
-            raise InputError(
-                f"actions[{lane}]={array[lane]} is out of range; choose 0 to {self.environment.ACTIONS.n - 1}."
-            )
+        array, space = np.asarray(actions), self.environment.action
+        if array.shape != self._action.shape:
+            raise InputError(f"actions have shape {list(array.shape)}; pass {list(self._action.shape)}, lanes first.")
+        if array.dtype.kind not in ("iu" if isinstance(space, Discrete) else "iuf"):
+            raise InputError(f"actions of dtype {array.dtype} do not fit {self.single_action_space}.")
+        if isinstance(space, Discrete):
+            if array.dtype != np.int32 and ((array < 0) | (array >= space.n)).any():
+                self._refuse(array, (array < 0) | (array >= space.n), f"0 to {space.n - 1}")
+            np.copyto(self._action, array, casting="same_kind")
+            if self._unsigned.max() >= space.n:
+                self._refuse(array, (array < 0) | (array >= space.n), f"0 to {space.n - 1}")
+        else:
+            outside = ~((array >= space.low) & (array <= space.high))
+            if outside.any():
+                self._refuse(array, outside, f"numbers from {space.low} to {space.high}; clip in the policy")
+            np.copyto(self._action, array, casting="same_kind")
+
+    def _refuse(self, actions: Any, outside: Any, fix: str) -> None:
+        place = np.argwhere(outside)[0].tolist()
+        value = actions[tuple(place)].item()
+        raise InputError(f"actions{place}={value} is out of range; choose {fix}.")
+
+    def set(self, name: str, value: Any) -> None:
+        """Set the environment's option `name` in all lanes, or [B] values one a lane; it holds from the next reset.
+
+        Raises:
+            InputError: If the environment has no such setting.
+        """
+        settings = self.environment.settings
+        if name not in settings:
+            raise InputError(f"setting {name!r} is unknown to {self.id!r}; it has: {', '.join(settings) or 'none'}.")
+        self.buffers.state[self.environment.rows.index(name)] = value
+
+    def render(self) -> tuple[Any, ...] | None:
+        """Return a picture of every lane, each [H, W, 3] uint8, or None without a render mode.
+
+        Raises:
+            InputError: If the environment has no picture.
+        """
+        if self.render_mode is None:
+            return None
+        from workbench_kernels.pictures.raster import rasterise
+
+        return tuple(
+            rasterise(self.environment, self.buffers.state[:, i], self.buffers.observation[..., i])
+            for i in range(self.lanes)
+        )
+
+
+def _reshaped(array: Any, shape: tuple[int, ...]) -> Any:
+    """Return a view of `array` [..., O, B] with the components' axis opened up into their shape."""
+    inner = shape[array.ndim - 2 : -1]
+    strides = [array.strides[-2]]
+    for n in inner[:0:-1]:
+        strides.insert(0, strides[0] * n)
+    return np.lib.stride_tricks.as_strided(array, shape, (*array.strides[:-2], *strides, array.strides[-1]))
 
 
 def check_lanes(lanes: Any) -> int:

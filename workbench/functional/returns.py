@@ -14,7 +14,7 @@ from workbench_kernels.targets import cpu
 
 @functools.cache
 def _scan(name: str, reverse: bool) -> Callable[..., None]:
-    return cpu.scan(getattr(returns, name), reverse=reverse, parallel=False)
+    return cpu.scan(getattr(returns, name), reverse=reverse)
 
 
 def _numpy(x: Tensor, dtype: Any) -> Any:

@@ -1,17 +1,40 @@
-"""The environments, one file each.
+"""The environments, one file each: lane functions, and `environment(**options)`, which describes them to targets."""
 
-A file holds `reset(i, state, random)`, `step(i, state, action, reward, terminated, random)` and
-`observe(i, state, observation)` on lane `i` of whole arrays, and the constants a target needs.
+import functools
+import importlib
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 
-B: lanes, S: state components, O: observation components.
+from workbench_kernels.environment import Environment
 
-    state        [S, B] float32          action      [B] int32 (Discrete) or [A, B] float32 (Box)
-    observation  [O, B] float32          reward      [B] float32, per step
-    random       [3, B] uint32           terminated  [B] bool
-"""
 
-from types import ModuleType
+class Entry(NamedTuple):
+    """Where an environment stands: the file in this folder, and the options that its id implies."""
 
-from workbench_kernels.envs import cartpole
+    file: str
+    options: Mapping[str, Any] = {}
 
-ENVIRONMENTS: dict[str, ModuleType] = {cartpole.ID: cartpole}
+
+ENVIRONMENTS: dict[str, Entry] = {
+    "CartPole-v1": Entry("cartpole"),
+}
+"""By id: the original's, where an environment is step for step another library's, else "workbench/NAME-vN"."""
+
+
+def make(id: str, **options: Any) -> Environment:
+    """Return the environment `id`, the same object for the same options.
+
+    Raises:
+        KeyError: If no environment has this id.
+        TypeError: If it has no such option.
+        ValueError: If an option is out of range.
+    """
+    entry = ENVIRONMENTS[id]
+    return _built(entry.file, tuple(sorted({**entry.options, **options}.items())))
+
+
+@functools.cache
+def _built(file: str, options: tuple[tuple[str, Any], ...]) -> Environment:
+    module = importlib.import_module(f"workbench_kernels.envs.{file}")
+    environment: Environment = module.environment(**dict(options))
+    return environment

@@ -6,17 +6,13 @@ Actions: push with 10 N to the left (0) or to the right (1). Reward: 1 a step, t
 
 import numpy as np
 
+from workbench_kernels.environment import Environment
 from workbench_kernels.mathematics import cosine, sine
+from workbench_kernels.pictures import Circle, Line, Picture, Rectangle
 from workbench_kernels.rng import draw, high_uniform, low_uniform
 from workbench_kernels.spaces import Box, Discrete
 
-ID = "CartPole-v1"
 X, X_DOT, THETA, THETA_DOT = range(4)
-STATE = ("x", "x_dot", "theta", "theta_dot")
-OBSERVATION = Box(low=(-4.8, -np.inf, -0.41887903, -np.inf), high=(4.8, np.inf, 0.41887903, np.inf))
-ACTIONS = Discrete(2)
-TIME_LIMIT = 500
-
 GRAVITY = np.float32(9.8)
 INVERSE_MASS = np.float32(1.0 / 1.1)
 POLE_MASS_LENGTH = np.float32(0.05)
@@ -63,3 +59,31 @@ def observe(i, state, observation):
     """Show the whole state."""
     for k in range(4):
         observation[k, i] = state[k, i]
+
+
+PICTURE = Picture(
+    width=300,
+    height=120,
+    shapes=(
+        Line(0, 90, 300, 90, 1, "#888888"),
+        Rectangle("150 + 60 * x", 90, 30, 16, "#303030"),
+        Line("150 + 60 * x", 86, "150 + 60 * x + 60 * sin(theta)", "86 - 60 * cos(theta)", 6, "#c8824a"),
+        Circle("150 + 60 * x", 86, 3, "#7f7fcc"),
+    ),
+)
+
+
+def environment() -> Environment:
+    """Build CartPole-v1."""
+    return Environment(
+        id="CartPole-v1",
+        state=("x", "x_dot", "theta", "theta_dot"),
+        observation=Box(low=(-4.8, -np.inf, -0.41887903, -np.inf), high=(4.8, np.inf, 0.41887903, np.inf)),
+        action=Discrete(2),
+        time_limit=500,
+        reset=reset,
+        step=step,
+        observe=observe,
+        picture=PICTURE,
+        optimal_return=500.0,
+    )

@@ -1,7 +1,7 @@
 """Vector units and threads: numba compiles a driver around the lane functions, blocks of lanes spread over threads.
 
-The machine code is cached on disk across processes. numba's own cache key holds the lane functions by reference only,
-so each driver also closes over their `fingerprint`: an edited environment is recompiled, never served stale.
+The machine code takes the addresses of the arrays, and is compiled for their dtypes and layout before it runs: a call
+unpacks one argument instead of fourteen, and nothing depends on what numba would make of an array of one lane.
 """
 
 import threading
@@ -11,19 +11,21 @@ from typing import Any
 
 import numba
 import numpy as np
-from numba.extending import register_jitable
+from numba.core import config, types
+from numba.extending import intrinsic, register_jitable
+from numba.np import arrayobj
 
+from workbench_kernels.buffers import Buffers, block_lanes, fields
+from workbench_kernels.environment import Environment
+from workbench_kernels.targets import drivers
 from workbench_kernels.targets.fingerprint import fingerprint, reachable
-
-BLOCK = 512
-"""Lanes a thread takes at a time: a CartPole block's arrays (45 bytes a lane) stay in a 32 KiB L1 cache."""
 
 _registered: set[FunctionType] = set()
 _launch = threading.Lock()
 
 
-def _compilable(function: Callable[..., None]) -> Callable[..., None]:
-    """Let numba inline `function` and what it calls wherever a driver names them."""
+def compilable(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Let numba compile `function` and what it calls wherever a driver names them."""
     for part in reachable(function):  # type: ignore[arg-type]
         if part not in _registered:
             register_jitable(part)
@@ -31,15 +33,15 @@ def _compilable(function: Callable[..., None]) -> Callable[..., None]:
     return function
 
 
-def _compile(driver: Callable[..., None], parallel: bool, **options: Any) -> Callable[..., None]:
+def _compile(driver: Callable[..., None], parallel: bool, signature: Any = None) -> Callable[..., None]:
     """Compile `driver`.
 
-    Parallel launches take turns: one already uses every core, and not every threading layer that numba may find is safe
-    to enter twice.
+    Drivers allocate nothing, so numba may leave reference counts alone: touched in an inner loop they keep it from
+    vectorising (GAE on [128, 4096]: 0.60 ms with them, 0.19 ms without). Parallel launches take turns: one already uses
+    every core, and not every threading layer that numba may find is safe to enter twice.
     """
-    compiled: Callable[..., None] = numba.njit(
-        parallel=parallel, cache=True, nogil=True, error_model="numpy", **options
-    )(driver)
+    options: Any = {"parallel": parallel, "cache": True, "nogil": True, "error_model": "numpy", "_nrt": False}
+    compiled: Callable[..., None] = numba.njit(signature, **options)(driver)
     if not parallel:
         return compiled
 
@@ -47,91 +49,105 @@ def _compile(driver: Callable[..., None], parallel: bool, **options: Any) -> Cal
         with _launch:
             compiled(*arguments)
 
+    launch.dispatcher = compiled  # type: ignore[attr-defined]
     return launch
 
 
-def vector_reset(environment: Any) -> Callable[..., None]:
-    """Build the function that resets every lane."""
-    key = fingerprint(environment.reset, environment.observe)
-    reset_lane, observe_lane = _compilable(environment.reset), _compilable(environment.observe)
+def views(environment: Environment) -> Any:
+    """Build the intrinsic that makes the addresses of `environment`'s buffers arrays, in compiled code.
 
-    def reset(state: Any, random: Any, elapsed: Any, observation: Any) -> None:
-        _ = key
-        for i in range(state.shape[1]):
-            reset_lane(i, state, random)
-            elapsed[i] = 0
-            observe_lane(i, state, observation)
-
-    return _compile(reset, parallel=False)
-
-
-def vector_step(environment: Any, *, parallel: bool = True) -> Callable[..., None]:
-    """Build the function that advances every lane by one step and resets those that ended.
-
-    The loops are apart so that each vectorises, and lanes are counted by unsigned integers: a signed index might be
-    negative, and the test for Python's wraparound keeps the vectoriser from knowing the addresses. Resets are rare: the
-    lanes that ended are listed first, then reset one by one (a masked vector reset of every lane took as long as
-    everything else together).
+    The arrays own nothing, and their leading axes are constants. (numba's `carray` does not compile without reference
+    counts.)
     """
-    key = (fingerprint(environment.reset, environment.step, environment.observe), parallel)
-    reset_lane, step_lane = _compilable(environment.reset), _compilable(environment.step)
-    observe_lane = _compilable(environment.observe)
+    described = fields(environment)
+    arrays = types.Tuple(
+        [
+            types.Array(numba.from_dtype(np.dtype(f.dtype)), len(f.shape) + 1, "F" if f.lane_major else "C")
+            for f in described
+        ]
+    )
 
-    def step(
-        state: Any,
-        random: Any,
-        elapsed: Any,
-        limit: Any,
-        action: Any,
-        reward: Any,
-        terminated: Any,
-        truncated: Any,
-        final_observation: Any,
-        observation: Any,
-    ) -> None:
-        _ = key
-        lanes = state.shape[1]
-        for block in numba.prange((lanes + BLOCK - 1) // BLOCK):
-            start = np.uintp(block * BLOCK)
-            end = np.uintp(min(block * BLOCK + BLOCK, lanes))
-            for i in range(start, end):
-                step_lane(i, state, action, reward, terminated, random)
-            for i in range(start, end):
-                elapsed[i] += 1
-                truncated[i] = elapsed[i] >= limit
-            for i in range(start, end):
-                observe_lane(i, state, final_observation)
-            ended = np.empty(BLOCK, np.uint32)
-            count = 0
-            for i in range(start, end):
-                ended[count] = i
-                count += terminated[i] | truncated[i]
-            for k in range(count):
-                lane = np.uintp(ended[k])
-                reset_lane(lane, state, random)
-                elapsed[lane] = 0
-            for i in range(start, end):
-                observe_lane(i, state, observation)
+    def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        table = context.make_array(signature.args[0])(context, builder, arguments[0]).data
+        lanes = context.cast(builder, arguments[1], signature.args[1], types.intp)
+        values = []
+        for k, (f, kind) in enumerate(zip(described, arrays, strict=True)):
+            array = context.make_array(kind)(context, builder)
+            address = builder.load(builder.gep(table, [context.get_constant(types.intp, k)]))
+            shape = [*(context.get_constant(types.intp, n) for n in f.shape), lanes]
+            itemsize = context.get_constant(types.intp, np.dtype(f.dtype).itemsize)
+            strides = [itemsize]
+            for n in shape[:-1] if f.lane_major else shape[:0:-1]:
+                strides.append(builder.mul(strides[-1], n))
+            arrayobj.populate_array(
+                array,
+                data=builder.inttoptr(address, array.data.type),
+                shape=shape,
+                strides=strides if f.lane_major else strides[::-1],
+                itemsize=itemsize,
+                meminfo=None,
+            )
+            values.append(array._getvalue())
+        return context.make_tuple(builder, arrays, values)
 
-    return _compile(step, parallel)
+    @intrinsic
+    def see(_: Any, addresses: Any, lanes: Any) -> Any:
+        return arrays(addresses, lanes), codegen
+
+    return see
 
 
-def scan(kernel: Callable[..., None], *, reverse: bool, parallel: bool = True) -> Callable[..., None]:
+def _key(environment: Environment, parallel: bool) -> int:
+    """Return a fingerprint of everything that decides the machine code of `environment`."""
+    functions = drivers.lane_functions(environment).values()
+    return fingerprint(*functions, extra=(tuple(fields(environment)), block_lanes(environment), parallel))
+
+
+def _bound(driver: Callable[..., None], environment: Environment, *, parallel: bool) -> FunctionType:
+    functions = drivers.lane_functions(environment)
+    for function in functions.values():
+        compilable(function)
+    names = {"loop": numba.prange if parallel else range, "BLOCK": block_lanes(environment), **functions}
+    if not config.DISABLE_JIT:
+        names["see"] = views(environment)
+    return drivers.bind(driver, _key(environment, parallel), **names)
+
+
+ADDRESSES = types.Array(types.uint64, 1, "C", readonly=False)
+
+
+def _handle(b: Buffers) -> Any:
+    """Return what a driver takes: addresses, or with the JIT off the arrays themselves."""
+    return b.arrays if config.DISABLE_JIT else b.addresses
+
+
+def vector_reset(environment: Environment) -> Callable[[Buffers], None]:
+    """Build the function that resets every lane."""
+    bound = _bound(drivers.reset, environment, parallel=False)
+    compiled = _compile(bound, parallel=False, signature=types.void(ADDRESSES, types.intp))
+
+    def reset(b: Buffers) -> None:
+        compiled(_handle(b), b.lanes)
+
+    return reset
+
+
+def vector_step(environment: Environment, *, parallel: bool = False) -> Callable[[Buffers, int, bool], None]:
+    """Build the function that advances every lane by one step and resets those that ended."""
+    driver = drivers.step_together if environment.lane_major else drivers.step_apart
+    bound = _bound(driver, environment, parallel=parallel)
+    signature = types.void(ADDRESSES, types.intp, types.int32, types.boolean)
+    compiled = _compile(bound, parallel, signature)
+
+    def step(b: Buffers, limit: int, autoreset: bool = True) -> None:
+        compiled(_handle(b), b.lanes, limit, autoreset)
+
+    step.compiled = compiled  # type: ignore[attr-defined]
+    return step
+
+
+def scan(kernel: Callable[..., None], *, reverse: bool, parallel: bool = False) -> Callable[..., None]:
     """Build the loops over time (backwards if `reverse`) and lanes; the first argument is [T, B]."""
-    key = (fingerprint(kernel), reverse, parallel)
-    cell = _compilable(kernel)
-
-    def run(first: Any, *arguments: Any) -> None:
-        _ = key
-        horizon, lanes = first.shape
-        for block in numba.prange((lanes + BLOCK - 1) // BLOCK):
-            start = np.uintp(block * BLOCK)
-            end = np.uintp(min(block * BLOCK + BLOCK, lanes))
-            for k in range(horizon):
-                t = horizon - 1 - k if reverse else k
-                for i in range(start, end):
-                    cell(t, i, first, *arguments)
-
-    # A scan allocates nothing, so numba may leave reference counts alone: touched in the inner loop, where arguments
-    # come out of a tuple, they keep it from vectorising (GAE on [128, 4096]: 0.60 ms with them, 0.19 ms without).
-    return _compile(run, parallel, _nrt=False)
+    names = {"cell": compilable(kernel), "loop": numba.prange if parallel else range}
+    key = fingerprint(kernel, extra=(reverse, parallel))
+    return _compile(drivers.bind(drivers.scan_backwards if reverse else drivers.scan_forwards, key, **names), parallel)

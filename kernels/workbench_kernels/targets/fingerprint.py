@@ -53,9 +53,9 @@ def _value(value: Any) -> str:
     return repr((type(value).__name__, value))
 
 
-def fingerprint(*functions: Function) -> int:
-    """Return 62 bits that change when the code of any function reached, or a constant it names, changes."""
-    digest = hashlib.sha256()
+def fingerprint(*functions: Function, extra: Any = ()) -> int:
+    """Return 62 bits that change when the code of any function reached, or a constant it names, or `extra` changes."""
+    digest = hashlib.sha256(repr(extra).encode())
     for function in functions:
         if isinstance(function, FunctionType):
             for part in reachable(function):
