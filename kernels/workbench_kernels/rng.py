@@ -52,6 +52,21 @@ def uniform(i, random):
     return low_uniform(draw(i, random))
 
 
+def low_integer(bits, n):
+    """Make an int32 from 0 to n - 1 of the low word; each value within 2**-32 of equally likely (Lemire 2019)."""
+    return np.int32(((bits & MASK) * np.uint64(n)) >> SHIFT_32)
+
+
+def high_integer(bits, n):
+    """Make an int32 from 0 to n - 1 of the high word; each value within 2**-32 of equally likely (Lemire 2019)."""
+    return np.int32(((bits >> SHIFT_32) * np.uint64(n)) >> SHIFT_32)
+
+
+def integer(i, random, n):
+    """Return the next int32 of lane `i`, uniform from 0 to n - 1."""
+    return low_integer(draw(i, random), n)
+
+
 def seed_lanes(random, seed):
     """Start the streams of all lanes: lane i of `seed` draws the same numbers everywhere, now and later.
 
