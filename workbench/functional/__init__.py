@@ -4,6 +4,26 @@ T: horizon, B: lanes, N: transitions of a minibatch, A: actions.
 """
 
 from workbench.functional.policies import clipped_surrogate, explained_variance, sample_categorical, standardise
-from workbench.functional.returns import episode_totals, gae
+from workbench.functional.returns import (
+    discounted_returns,
+    episode_totals,
+    gae,
+    lambda_returns,
+    n_step_returns,
+    retrace,
+    vtrace,
+)
 
-__all__ = ["clipped_surrogate", "episode_totals", "explained_variance", "gae", "sample_categorical", "standardise"]
+__all__ = [
+    "clipped_surrogate",
+    "discounted_returns",
+    "episode_totals",
+    "explained_variance",
+    "gae",
+    "lambda_returns",
+    "n_step_returns",
+    "retrace",
+    "sample_categorical",
+    "standardise",
+    "vtrace",
+]
