@@ -104,7 +104,7 @@ def vtrace(
 
 
 def retrace(t, i, ratio, reward, value, next_value, terminated, ended, gamma, lam, correction):
-    """Write the Retrace(lambda) correction of action values (Munos et al. 2016, eq. 4), from the last step to the first.
+    """Write the Retrace(lambda) correction of action values (Munos et al. 2016, eq. 4), last step first.
 
         c_t = lam * min(1, ratio_t)
         Q_t^ret - Q(s_t, a_t) = r_t + gamma * E_pi Q(s'_t, .) - Q(s_t, a_t)

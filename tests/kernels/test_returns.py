@@ -19,7 +19,13 @@ def batch(horizon, lanes, seed):
     reward, value, next_value = draw.normal(size=(3, horizon, lanes)).astype(np.float32)
     terminated = draw.random((horizon, lanes)) < 0.1
     truncated = draw.random((horizon, lanes)) < 0.1
-    return reward, value, next_value, terminated, truncated
+    return reward, chained(value, next_value, terminated | truncated), next_value, terminated, truncated
+
+
+def chained(value, next_value, ended):
+    """Give each row the value of its predecessor's successor, where the episode goes on: it is the same state."""
+    value[1:] = np.where(ended[:-1], value[1:], next_value[:-1])
+    return value
 
 
 @pytest.mark.parametrize("target", TARGETS)
@@ -68,7 +74,6 @@ def test_lambda_returns_are_the_weighted_mean_of_n_step_returns(target, gamma, l
 def test_n_passes_give_the_n_step_returns(target, n):
     reward, value, next_value, terminated, truncated = batch(17, 5, seed=2)
     ended = terminated | truncated
-    value[1:] = np.where(ended[:-1], value[1:], next_value[:-1])  # the successor is the next row's state
     run = TARGETS[target](returns.n_step, False)
     found = value.copy()
     for _ in range(n):
