@@ -20,6 +20,11 @@ from workbench_kernels.environment import Environment
 from workbench_kernels.targets import drivers
 from workbench_kernels.targets.fingerprint import fingerprint, reachable
 
+CHECKED = bool(config.BOUNDSCHECK)  # type: ignore[attr-defined]
+"""Whether out-of-bounds accesses raise (NUMBA_BOUNDSCHECK=1): other machine code, which numba's cache does not see."""
+
+UNCOMPILED = bool(config.DISABLE_JIT)  # type: ignore[attr-defined]
+
 _registered: set[FunctionType] = set()
 _launch = threading.Lock()
 
@@ -100,7 +105,7 @@ def views(environment: Environment) -> Any:
 def _key(environment: Environment, parallel: bool) -> int:
     """Return a fingerprint of everything that decides the machine code of `environment`."""
     functions = drivers.lane_functions(environment).values()
-    return fingerprint(*functions, extra=(tuple(fields(environment)), block_lanes(environment), parallel))
+    return fingerprint(*functions, extra=(fields(environment), block_lanes(environment), parallel, CHECKED))
 
 
 def _bound(driver: Callable[..., None], environment: Environment, *, parallel: bool) -> FunctionType:
@@ -108,7 +113,7 @@ def _bound(driver: Callable[..., None], environment: Environment, *, parallel: b
     for function in functions.values():
         compilable(function)
     names = {"loop": numba.prange if parallel else range, "BLOCK": block_lanes(environment), **functions}
-    if not config.DISABLE_JIT:
+    if not UNCOMPILED:
         names["see"] = views(environment)
     return drivers.bind(driver, _key(environment, parallel), **names)
 
@@ -118,7 +123,7 @@ ADDRESSES = types.Array(types.uint64, 1, "C", readonly=False)
 
 def _handle(b: Buffers) -> Any:
     """Return what a driver takes: addresses, or with the JIT off the arrays themselves."""
-    return b.arrays if config.DISABLE_JIT else b.addresses
+    return b.arrays if UNCOMPILED else b.addresses
 
 
 def vector_reset(environment: Environment) -> Callable[[Buffers], None]:
@@ -149,5 +154,5 @@ def vector_step(environment: Environment, *, parallel: bool = False) -> Callable
 def scan(kernel: Callable[..., None], *, reverse: bool, parallel: bool = False) -> Callable[..., None]:
     """Build the loops over time (backwards if `reverse`) and lanes; the first argument is [T, B]."""
     names = {"cell": compilable(kernel), "loop": numba.prange if parallel else range}
-    key = fingerprint(kernel, extra=(reverse, parallel))
+    key = fingerprint(kernel, extra=(parallel, CHECKED))
     return _compile(drivers.bind(drivers.scan_backwards if reverse else drivers.scan_forwards, key, **names), parallel)
