@@ -391,7 +391,7 @@ def _environment(env: Any, lanes: int | None) -> VectorEnvironment:
         if lanes not in (None, env.lanes):
             raise InputError(f"lanes={lanes} does not fit env, which has {env.lanes}; leave lanes out.")
         return env
-    backend = "native" if not isinstance(env, str) or env in envs.NATIVE else "gymnasium"
+    backend = "native" if not isinstance(env, str) or envs.native_id(env) else "gymnasium"
     return envs.make(env, LANES[backend] if lanes is None else lanes)
 
 

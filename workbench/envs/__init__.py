@@ -11,6 +11,7 @@ from workbench.spec import VectorEnvironment
 from workbench_kernels import Environment
 from workbench_kernels.envs import ENVIRONMENTS as NATIVE
 from workbench_kernels.envs import make as make_kernel
+from workbench_kernels.envs import namespaced
 
 __all__ = [
     "NATIVE",
@@ -21,7 +22,13 @@ __all__ = [
     "check_seed",
     "environment",
     "make",
+    "native_id",
 ]
+
+
+def native_id(id: str) -> str | None:
+    """Return the native environment's id for `id`, which may be Gymnasium's name of it; None if there is none."""
+    return id if id in NATIVE else next((name for name in NATIVE if namespaced(name) == id), None)
 
 
 def environment(id: str, **options: Any) -> Environment:
@@ -31,10 +38,11 @@ def environment(id: str, **options: Any) -> Environment:
         UnknownNameError: If no native environment has this id.
         InputError: If it has no such option, or the option is out of range.
     """
-    if id not in NATIVE:
+    known = native_id(id)
+    if known is None:
         raise unknown_name("native environment", id, NATIVE)
     try:
-        return make_kernel(id, **options)
+        return make_kernel(known, **options)
     except (TypeError, ValueError) as error:
         raise InputError(
             f"{', '.join(f'{k}={v!r}' for k, v in options.items())} does not fit {id!r}: {error}"
@@ -67,7 +75,7 @@ def make(
                 f"workbench_kernels.Environment."
             )
         return NativeVectorEnvironment(env, lanes, seed=seed, threads=threads)
-    if env in NATIVE and backend != "gymnasium":
+    if native_id(env) and backend != "gymnasium":
         return NativeVectorEnvironment(environment(env, **options), lanes, seed=seed, threads=threads)
     if backend == "native":
         raise unknown_name("native environment", env, NATIVE)

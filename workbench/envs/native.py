@@ -1,5 +1,6 @@
 """Vector environments over the kernels: Gymnasium's `VectorEnv` outward, preallocated aligned buffers inward."""
 
+import copy
 import functools
 from typing import Any
 
@@ -56,6 +57,7 @@ class NativeVectorEnvironment(VectorEnv[Any, Any, Any]):
         threads: 1, or more to spread blocks of lanes over all of numba's threads. One is right beside a torch policy,
             whose own threads would wait for the same cores.
         autoreset: False leaves lanes that ended as they are, until `reset`.
+        copy: Whether `reset` and `step` return copies.
         time_limit: Steps after which an episode is truncated; the environment's own if None.
         render_mode: None, or "rgb_array".
 
@@ -75,6 +77,7 @@ class NativeVectorEnvironment(VectorEnv[Any, Any, Any]):
         target: str = "cpu",
         threads: int = 1,
         autoreset: bool = True,
+        copy: bool = False,
         time_limit: int | None = None,
         render_mode: str | None = None,
     ) -> None:
@@ -100,6 +103,7 @@ class NativeVectorEnvironment(VectorEnv[Any, Any, Any]):
         self._reset, self._step = _kernels(environment, target, threads > 1)
         self._limit = environment.time_limit if time_limit is None else time_limit
         self._autoreset = autoreset
+        self._copy_results = copy
         self.buffers = Buffers(environment, lanes)
         self._see()
         rng.seed_lanes(self.buffers.random, self._seed)
@@ -135,7 +139,8 @@ class NativeVectorEnvironment(VectorEnv[Any, Any, Any]):
         if seed is not None:
             rng.seed_lanes(self.buffers.random, check_seed(seed))
         self._reset(self.buffers)
-        return self._shown, self._extras()
+        result = self._shown, self._extras()
+        return copy.deepcopy(result) if self._copy_results else result
 
     def step(self, actions: Any) -> tuple[Any, Any, Any, Any, dict[str, Any]]:
         """Advance every lane by one step, and reset those that ended.
@@ -164,7 +169,8 @@ class NativeVectorEnvironment(VectorEnv[Any, Any, Any]):
             info.update(final_obs=self._final_shown, _final_obs=self.terminated | self.truncated)
         if self.environment.has("cost"):
             info["cost"] = self.cost
-        return self._shown, self.reward, self.terminated, self.truncated, info
+        result = self._shown, self.reward, self.terminated, self.truncated, info
+        return copy.deepcopy(result) if self._copy_results else result
 
     def _extras(self) -> dict[str, Any]:
         return {name: getattr(self, name) for name in ("action_mask", "global_state") if self.environment.has(name)}
@@ -227,6 +233,39 @@ def _reshaped(array: Any, shape: tuple[int, ...]) -> Any:
     for n in inner[:0:-1]:
         strides.insert(0, strides[0] * n)
     return np.lib.stride_tricks.as_strided(array, shape, (*array.strides[:-2], *strides, array.strides[-1]))
+
+
+def gymnasium_vector(
+    num_envs: int = 1,
+    *,
+    environment: str,
+    copy: bool = True,
+    max_episode_steps: int | None = None,
+    render_mode: str | None = None,
+    **options: Any,
+) -> NativeVectorEnvironment:
+    """Build what `gymnasium.make_vec("workbench/...", num_envs)` returns: results are copies, as Gymnasium's own are.
+
+    Args:
+        num_envs: How many copies run side by side.
+        environment: The native id.
+        copy: False returns views, overwritten by the next call.
+        max_episode_steps: Instead of the environment's own time limit.
+        render_mode: None, or "rgb_array".
+        options: Of the environment, such as `size=20`; `threads` goes to the vector environment.
+    """
+    from workbench.envs import environment as native
+
+    threads = options.pop("threads", 1)
+    return NativeVectorEnvironment(
+        native(environment, **options),
+        num_envs,
+        seed=int(np.random.SeedSequence().generate_state(1)[0]),
+        threads=threads,
+        copy=copy,
+        time_limit=max_episode_steps,
+        render_mode=render_mode,
+    )
 
 
 def check_lanes(lanes: Any) -> int:

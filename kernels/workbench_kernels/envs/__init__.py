@@ -58,6 +58,11 @@ ENVIRONMENTS: dict[str, Entry] = {
 """By id: the original's, where an environment is step for step another library's, else "workbench/NAME-vN"."""
 
 
+def namespaced(id: str) -> str:
+    """Return the id under which Gymnasium knows the environment `id`: "workbench/CartPole-v1"."""
+    return id if id.startswith("workbench/") else f"workbench/{id.replace('/', '-')}"
+
+
 def make(id: str, **options: Any) -> Environment:
     """Return the environment `id`, the same object for the same options.
 
