@@ -6,6 +6,8 @@ A number is a pure function of (seed, lane, count), so every target draws the sa
 
 import numpy as np
 
+from workbench_kernels.mathematics import cosine, logarithm
+
 ROWS = 3
 COUNT, STREAM, KEY = range(3)
 
@@ -17,6 +19,10 @@ SHIFT_40 = np.uint64(40)
 SHIFT_8 = np.uint64(8)
 ONE = np.uint64(1)
 TO_UNIT = np.float32(2.0**-24)
+SEEDING = np.uint64(0x5EED)
+CERTAIN = np.float32(1.0)
+MINUS_TWO = np.float32(-2.0)
+TWO_PI = np.float32(6.28318530718)
 
 
 def philox(low, high, key):
@@ -52,6 +58,13 @@ def uniform(i, random):
     return low_uniform(draw(i, random))
 
 
+def normal(i, random):
+    """Return the next float32 of lane `i`, standard normal, of one draw (Box and Muller 1958); below 5.8 in size."""
+    bits = draw(i, random)
+    radius = np.sqrt(MINUS_TWO * logarithm(CERTAIN - low_uniform(bits)))
+    return radius * cosine(TWO_PI * high_uniform(bits))
+
+
 def low_integer(bits, n):
     """Make an int32 from 0 to n - 1 of the low word; each value within 2**-32 of equally likely (Lemire 2019)."""
     return np.int32(((bits & MASK) * np.uint64(n)) >> SHIFT_32)
@@ -67,6 +80,11 @@ def integer(i, random, n):
     return low_integer(draw(i, random), n)
 
 
+def stream_key(seed):
+    """Return the key of a seed, both 32 and 64 bits in a uint64: its two words, mixed."""
+    return philox(seed & MASK, (seed >> SHIFT_32) & MASK, SEEDING) & MASK
+
+
 def seed_lanes(random, seed):
     """Start the streams of all lanes: lane i of `seed` draws the same numbers everywhere, now and later.
 
@@ -74,7 +92,6 @@ def seed_lanes(random, seed):
         random: [3, B] uint32, written.
         seed: An integer of up to 64 bits; its two words are mixed into the key.
     """
-    mixed = philox(np.uint64(seed & 0xFFFFFFFF), np.uint64((seed >> 32) & 0xFFFFFFFF), np.uint64(0x5EED))
     random[COUNT] = 0
     random[STREAM] = np.arange(random.shape[1], dtype=np.uint32)
-    random[KEY] = np.uint32(mixed & MASK)
+    random[KEY] = np.uint32(stream_key(np.uint64(seed & 0xFFFFFFFFFFFFFFFF)))
