@@ -95,7 +95,7 @@ def logarithm(x):
 def sine_cosine(x):
     """Return sin(x) and cos(x), x in radians, float32; absolute errors below 3e-7 for |x| <= 1000.
 
-    One reduction and one sign serve both, as x = k * pi + r gives sin(x) = (-1)**k * sin(r) and cos(x) = (-1)**k * cos(r).
+    With x = k * pi + r, sin(x) = (-1)**k * sin(r) and cos(x) = (-1)**k * cos(r): both share reduction and sign.
     """
     turns = np.rint(x * INVERSE_PI)
     r = ((x - turns * PI_HIGH) - turns * PI_MIDDLE) - turns * PI_LOW
