@@ -86,7 +86,7 @@ def test_cartpole_and_gae_use_packed_instructions(monkeypatch, tmp_path):
     gae = cpu.scan(returns.gae, reverse=True, parallel=False)
     x, flag = np.zeros((2, 4), np.float32), np.zeros((2, 4), np.bool_)
     gae(x, x, x, flag, flag, np.float32(1), np.float32(1), np.zeros_like(x))
-    assert packed(next(iter(gae.inspect_asm().values())), "mul") >= 2
+    assert packed(next(iter(gae.compiled.inspect_asm().values())), "mul") >= 2
 
 
 def test_the_fingerprint_sees_code_constants_and_callees_and_nothing_else():

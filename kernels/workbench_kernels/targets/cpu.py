@@ -105,7 +105,13 @@ def views(environment: Environment) -> Any:
 def _key(environment: Environment, parallel: bool) -> int:
     """Return a fingerprint of everything that decides the machine code of `environment`."""
     functions = drivers.lane_functions(environment).values()
-    return fingerprint(*functions, extra=(fields(environment), block_lanes(environment), parallel, CHECKED))
+    described = {
+        "fields": fields(environment),
+        "block": block_lanes(environment),
+        "parallel": parallel,
+        "checked": CHECKED,
+    }
+    return fingerprint(*functions, extra=described)
 
 
 def _bound(driver: Callable[..., None], environment: Environment, *, parallel: bool) -> FunctionType:
@@ -151,8 +157,21 @@ def vector_step(environment: Environment, *, parallel: bool = False) -> Callable
     return step
 
 
+ROW = 8192
+"""Lanes of a recursion that are swept together at most. Long rows stream from memory faster than short ones; beyond this
+the running row would leave the caches."""
+
+
 def scan(kernel: Callable[..., None], *, reverse: bool, parallel: bool = False) -> Callable[..., None]:
     """Build the loops over time (backwards if `reverse`) and lanes; the first argument is [T, B]."""
     names = {"cell": compilable(kernel), "loop": numba.prange if parallel else range}
-    key = fingerprint(kernel, extra=(parallel, CHECKED))
-    return _compile(drivers.bind(drivers.scan_backwards if reverse else drivers.scan_forwards, key, **names), parallel)
+    key = fingerprint(kernel, extra={"parallel": parallel, "checked": CHECKED})
+    driver = drivers.scan_backwards if reverse else drivers.scan_forwards
+    compiled = _compile(drivers.bind(driver, key, **names), parallel)
+
+    def run(first: Any, *arguments: Any) -> None:
+        threads = numba.get_num_threads() if parallel else 1
+        compiled(min(max(-(-first.shape[1] // threads), 256), ROW), first, *arguments)
+
+    run.compiled = compiled  # type: ignore[attr-defined]
+    return run

@@ -159,23 +159,23 @@ def step_together(addresses, lanes, limit, autoreset):
             global_lane(i, state, global_state)
 
 
-def scan_forwards(first, *arguments):
-    """Run a recursion from the first step to the last; the first argument is [T, B]."""
+def scan_forwards(width, first, *arguments):
+    """Run a recursion from the first step to the last, `width` lanes at a time; the first argument is [T, B]."""
     horizon, lanes = first.shape
-    for block in loop((lanes + BLOCK - 1) // BLOCK):
-        start = np.uintp(block * BLOCK)
-        end = np.uintp(min(block * BLOCK + BLOCK, lanes))
+    for block in loop((lanes + width - 1) // width):
+        start = np.uintp(block * width)
+        end = np.uintp(min(block * width + width, lanes))
         for t in range(horizon):
             for i in range(start, end):
                 cell(t, i, first, *arguments)
 
 
-def scan_backwards(first, *arguments):
-    """Run a recursion from the last step to the first; the first argument is [T, B]."""
+def scan_backwards(width, first, *arguments):
+    """Run a recursion from the last step to the first, `width` lanes at a time; the first argument is [T, B]."""
     horizon, lanes = first.shape
-    for block in loop((lanes + BLOCK - 1) // BLOCK):
-        start = np.uintp(block * BLOCK)
-        end = np.uintp(min(block * BLOCK + BLOCK, lanes))
+    for block in loop((lanes + width - 1) // width):
+        start = np.uintp(block * width)
+        end = np.uintp(min(block * width + width, lanes))
         for k in range(horizon):
             for i in range(start, end):
                 cell(horizon - 1 - k, i, first, *arguments)
