@@ -5,6 +5,8 @@ Actions: push to the left (0), not at all (1), to the right (2). Reward: -1 a st
 End: position 0.5 is reached with at least the goal velocity. Option: `goal_velocity`.
 """
 
+import math
+
 import numpy as np
 
 from workbench_kernels.environment import Environment
@@ -75,7 +77,7 @@ def picture(goal: float) -> Picture:
         return (position + 1.2) * scale
 
     def down(position: float) -> float:
-        return 400 - (0.45 * np.sin(3 * position) + 0.55) * scale
+        return 400 - (0.45 * math.sin(3 * position) + 0.55) * scale
 
     def on_car(along: float, above: float) -> tuple[str, str]:
         """Return the point `along` the car and `above` its foot, in pixels; the car is turned by cos(3 * position)."""
