@@ -6,28 +6,40 @@ from minatar import Environment as Package
 from tests.kernels.batch import Lanes
 from workbench_kernels import rng
 
+CHUNK = 512
+
 
 class Stream:
-    """Stands in for a `RandomState`: each number asked for is one draw of lane `lane` of `seed`."""
+    """Stands in for a `RandomState`: each number asked for is one draw of lane `lane` of `seed`.
+
+    Attributes:
+        count: Draws so far.
+    """
 
     def __init__(self, seed, lane):
-        self.array = np.zeros((rng.ROWS, 1), np.uint32)
-        rng.seed_lanes(self.array, seed)
-        self.array[rng.STREAM] = lane
+        one_lane = np.zeros((rng.ROWS, 1), np.uint32)
+        rng.seed_lanes(one_lane, seed)
+        self.lane, self.key = np.uint64(lane), np.uint64(one_lane[rng.KEY, 0])
+        self.count = 0
+        self._chunk = ()
 
-    @property
-    def count(self):
-        return int(self.array[rng.COUNT, 0])
+    def _draw(self):
+        """Return the next 64 bits; they are made a chunk at a time, as single numbers take long in Python."""
+        k = self.count % CHUNK
+        if k == 0:
+            self._chunk = rng.philox(np.arange(self.count, self.count + CHUNK, dtype=np.uint64), self.lane, self.key)
+        self.count += 1
+        return self._chunk[k]
 
     def _many(self, one, size):
         return one() if size is None else np.array([one() for _ in range(size)])
 
     def rand(self, size=None):
-        return self._many(lambda: float(rng.high_uniform(rng.draw(0, self.array))), size)
+        return self._many(lambda: float(rng.high_uniform(self._draw())), size)
 
     def randint(self, low, high=None, size=None):
         low, high = (0, low) if high is None else (low, high)
-        return self._many(lambda: low + int(rng.integer(0, self.array, high - low)), size)
+        return self._many(lambda: low + int(rng.low_integer(self._draw(), high - low)), size)
 
 
 class Game:
@@ -48,7 +60,7 @@ class Game:
         return np.moveaxis(self.package.state(), 2, 0).reshape(-1)
 
 
-def follow(name, environment, *, lanes, steps, choose=None, hidden=None, limit=None, seed=0, target="cpu"):
+def follow(name, environment, *, lanes, steps, choose=None, hidden=None, limit=None, seed=0, autoreset=True):
     """Play `steps` steps in `lanes` lanes of ours and in as many games of the package; assert that they never differ.
 
     Compared are every reward, end and observation (the last of an episode too), the number of draws, the action taken,
@@ -61,11 +73,13 @@ def follow(name, environment, *, lanes, steps, choose=None, hidden=None, limit=N
             well reaches more of the game.
         hidden: `hidden(game)` returns a dict from names of our state rows to the values that the package's `game` has.
         limit: Steps after which an episode is truncated; the environment's own if left out.
+        autoreset: Whether ended episodes start again. If not, both sides play on as if nothing had happened, in
+            games that allow it, and reach what a policy seldom lives to see.
 
     Returns:
         Lanes as they ended, and the numbers of terminated and of truncated episodes and the sum of rewards.
     """
-    ours = Lanes(environment, lanes, target=target, seed=seed, limit=limit)
+    ours = Lanes(environment, lanes, seed=seed, limit=limit)
     games = [Game(name, environment.options, seed, lane) for lane in range(lanes)]
     draw = np.random.default_rng(seed)
     terminations = truncations = 0
@@ -73,12 +87,13 @@ def follow(name, environment, *, lanes, steps, choose=None, hidden=None, limit=N
     _compare(environment, ours, games, hidden, "at the start")
     for t in range(steps):
         action = choose(ours, draw) if choose else draw.integers(0, environment.action.n, lanes)
-        ours.step(action)
+        ours.step(action, autoreset)
         ended = ours.terminated | ours.truncated
         for i, game in enumerate(games):
             reward, terminal = game.act(int(action[i]))
             assert (float(reward), bool(terminal)) == (ours.reward[i], ours.terminated[i]), f"lane {i}, step {t}"
-            if ended[i]:
+            game.package.env.terminal = False
+            if ended[i] and autoreset:
                 np.testing.assert_array_equal(ours.final_observation[:, i], game.observation(), f"lane {i}, step {t}")
                 game.package.reset()
         _compare(environment, ours, games, hidden, f"step {t}")
@@ -92,9 +107,10 @@ def _compare(environment, ours, games, hidden, when):
     expected = np.stack([game.observation() for game in games], axis=1)
     np.testing.assert_array_equal(ours.observation, expected, err_msg=f"observation, {when}")
     np.testing.assert_array_equal(ours.random[rng.COUNT], [game.stream.count for game in games], err_msg=when)
-    rows = {"last_action": [game.package.last_action for game in games]}
-    if hidden:
-        values = [hidden(game.package.env) for game in games]
-        rows.update((name, [value[name] for value in values]) for name in values[0])
-    for name, value in rows.items():
-        np.testing.assert_array_equal(ours.state[environment.rows.index(name)], value, err_msg=f"{name}, {when}")
+    values = [
+        {"last_action": game.package.last_action, **(hidden(game.package.env) if hidden else {})} for game in games
+    ]
+    names = list(values[0])
+    theirs = np.array([[value[name] for value in values] for name in names])
+    differ = ours.state[[environment.rows.index(name) for name in names]] != theirs
+    assert not differ.any(), f"{[names[k] for k in np.flatnonzero(differ.any(axis=1))]} differ, {when}"
