@@ -21,7 +21,7 @@ q**(size - 1) - 0.01 * (1 - q**size). (bsuite's own figure, q**(size - 1) - 0.01
 import numpy as np
 
 from workbench_kernels.environment import Environment
-from workbench_kernels.pictures import Channels, Picture, Rectangle
+from workbench_kernels.pictures import Circle, Line, Picture, Rectangle
 from workbench_kernels.rng import normal, uniform
 from workbench_kernels.spaces import Box, Discrete
 
@@ -39,15 +39,12 @@ def rights(size: int, mapping_seed: int | None) -> np.ndarray:
 
 
 def picture(size: int) -> Picture:
-    """Draw the sea, the treasure and the diver."""
+    """Draw the sea, the treasure, and the diver, who leaves the picture at the end."""
     cell = 96 / size
     treasure = Rectangle(98 - cell / 2, 98 - cell / 2, cell, cell, "#e0b83c")
-    return Picture(
-        width=100,
-        height=100,
-        shapes=(treasure, Channels(("#ffffff",), 2, 2, 96, 96)),
-        background="#1c3f6e",
-    )
+    diver = Circle(f"2 + {cell} * (column + 0.5)", f"2 + {cell} * (row + 0.5)", cell / 2, "#ffffff")
+    diagonal = Line(2, 2, 98, 98, 0.5, "#5c84b6")
+    return Picture(width=100, height=100, shapes=(diagonal, treasure, diver), background="#1c3f6e")
 
 
 def environment(*, size: int = 10, mapping_seed: int | None = 42, deterministic: bool = True) -> Environment:
