@@ -70,6 +70,7 @@ def environment(*, bits: int = 8) -> Environment:
         step=step,
         observe=observe,
         integer=True,
+        lane_major=True,
         picture=picture(bits),
         optimal_return=1 - bits / 2 - 2.0 ** (1 - bits),
         options={"bits": bits},

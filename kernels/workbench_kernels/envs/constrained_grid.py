@@ -102,6 +102,7 @@ def environment() -> Environment:
         observe=observe,
         cost=cost,
         integer=True,
+        lane_major=True,
         picture=PICTURE,
         optimal_return=0.8,
     )

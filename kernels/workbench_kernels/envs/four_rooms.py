@@ -55,13 +55,18 @@ def wall(r, c):
 
 
 def place(cell):
-    """Return the number, in the grid row by row, of the floor cell `cell` of 104."""
-    found = np.int32(0)
-    for k in range(SIZE * SIZE):
-        floor = not wall(k // SIZE, k % SIZE)
-        found = np.int32(k) if floor & (cell == 0) else found
-        cell -= np.int32(floor)
-    return found
+    """Return row and column of the floor cell `cell` of 104: those of the rooms, each five wide, then the hallways."""
+    if cell < 25:
+        return 1 + cell // 5, 1 + cell % 5
+    if cell < 55:
+        return 1 + (cell - 25) // 5, 7 + (cell - 25) % 5
+    if cell < 80:
+        return 7 + (cell - 55) // 5, 1 + (cell - 55) % 5
+    if cell < 100:
+        return 8 + (cell - 80) // 5, 7 + (cell - 80) % 5
+    if cell < 102:
+        return (3 if cell == 100 else 10), 6
+    return (6 if cell == 102 else 7), (2 if cell == 102 else 9)
 
 
 def reset(i, state, random):
@@ -70,13 +75,13 @@ def reset(i, state, random):
     played = np.int32(state[LEVEL, i]) if state[LEVEL, i] >= 0 else drawn
     bits = philox(np.uint64(0), np.uint64(played), KEY)
     first = low_integer(bits, CELLS)
-    agent = place(first)
-    goal = place((first + 1 + high_integer(bits, CELLS - 1)) % CELLS)
+    row, column = place(first)
+    goal_row, goal_column = place((first + 1 + high_integer(bits, CELLS - 1)) % CELLS)
     state[PLAYED, i] = played
-    state[ROW, i] = agent // SIZE
-    state[COLUMN, i] = agent % SIZE
-    state[GOAL_ROW, i] = goal // SIZE
-    state[GOAL_COLUMN, i] = goal % SIZE
+    state[ROW, i] = row
+    state[COLUMN, i] = column
+    state[GOAL_ROW, i] = goal_row
+    state[GOAL_COLUMN, i] = goal_column
 
 
 def step(i, state, action, reward, terminated, random):
