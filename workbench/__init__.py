@@ -15,15 +15,31 @@ from workbench.version import __version__
 
 if TYPE_CHECKING:
     from workbench.algorithms import PPO
-    from workbench.envs import make
+    from workbench.envs import environment, make
     from workbench.trainer import Trainer, load
     from workbench.training.metrics import read_metrics
+    from workbench_kernels import Box, Discrete, Environment
 
-__all__ = ["PPO", "Trainer", "__version__", "load", "make", "read_metrics"]
+__all__ = [
+    "PPO",
+    "Box",
+    "Discrete",
+    "Environment",
+    "Trainer",
+    "__version__",
+    "environment",
+    "load",
+    "make",
+    "read_metrics",
+]
 
 _HOMES = {
+    "Box": "workbench_kernels",
+    "Discrete": "workbench_kernels",
+    "Environment": "workbench_kernels",
     "PPO": "workbench.algorithms",
     "Trainer": "workbench.trainer",
+    "environment": "workbench.envs",
     "load": "workbench.trainer",
     "make": "workbench.envs",
     "read_metrics": "workbench.training.metrics",

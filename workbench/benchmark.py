@@ -86,16 +86,19 @@ def action_ring(space: gymnasium.Space[Any], lanes: int, seed: int) -> list[Any]
     """Draw `RING` batches of uniformly random actions for `lanes` lanes.
 
     Raises:
-        InputError: If the space is neither discrete nor a bounded box.
+        InputError: If the space is neither discrete, nor of several discrete ones, nor a bounded box.
     """
     random = np.random.default_rng(seed)
     if isinstance(space, gymnasium.spaces.Discrete):
         drawn = random.integers(space.n, size=(RING, lanes), dtype=np.int32)
         return list(drawn + np.int32(space.start))
+    if isinstance(space, gymnasium.spaces.MultiDiscrete):
+        return list(random.integers(space.nvec, size=(RING, lanes, *space.shape), dtype=np.int32) + space.start)
     if isinstance(space, gymnasium.spaces.Box) and space.is_bounded():
         return list(random.uniform(space.low, space.high, (RING, lanes, *space.shape)).astype(np.float32))
     raise InputError(
-        f"action space {space} has no uniform distribution here; choose one that is Discrete or a bounded Box."
+        f"action space {space} has no uniform distribution here; "
+        f"choose one that is Discrete, MultiDiscrete or a bounded Box."
     )
 
 
@@ -130,21 +133,98 @@ def random_policy(
     if threads is not None:
         numba.set_num_threads(min(threads, most))
     ring = action_ring(env.single_action_space, lanes, seed)
+    try:
+        used = numba.get_num_threads() if env.backend == "native" else 1
+        env.reset(seed=seed)
+        rates = stepping(env.step, ring, lanes, seconds, repeats)
+        return Result(env.id, "random", lanes, env.backend, used, seconds, rates)
+    finally:
+        numba.set_num_threads(most)
+        env.close()
+
+
+def stepping(
+    step: Callable[[Any], Any], ring: list[Any], lanes: int, seconds: float, repeats: int
+) -> tuple[float, ...]:
+    """Measure any `step(actions)` of another library: the rates, `ring` used in turn, resets being its own affair."""
     turn = 0
 
     def advance() -> int:
         nonlocal turn
-        env.step(ring[turn])
-        turn = (turn + 1) % RING
+        step(ring[turn])
+        turn = (turn + 1) % len(ring)
         return lanes
 
-    try:
-        used = numba.get_num_threads() if env.backend == "native" else 1
-        env.reset(seed=seed)
-        return Result(env.id, "random", lanes, env.backend, used, seconds, measure(advance, seconds, repeats))
-    finally:
-        numba.set_num_threads(most)
-        env.close()
+    return measure(advance, seconds, repeats)
+
+
+def bandwidth(seconds: float, repeats: int = REPEATS, floats: int = 32 * 2**20) -> float:
+    """Measure the memory: bytes per second that `a = b + 3 * c` moves, 12 a float, over arrays beyond every cache."""
+    import torch
+
+    a, b, c = (torch.ones(floats) for _ in range(3))
+
+    def advance() -> int:
+        torch.add(b, c, alpha=3.0, out=a)
+        return 12 * floats
+
+    return statistics.median(measure(advance, seconds, repeats))
+
+
+def gae_batch(horizon: int, lanes: int, seed: int) -> tuple[Any, ...]:
+    """Draw what `workbench_kernels.returns.gae` takes, in aligned arrays [T, B], the last of them to be written."""
+    from workbench_kernels.arrays import aligned
+
+    random = np.random.default_rng(seed)
+    floats = [aligned((horizon, lanes), np.float32) for _ in range(4)]
+    terminated, ended = (aligned((horizon, lanes), np.bool_) for _ in range(2))
+    for x in floats[:3]:
+        random.standard_normal(out=x, dtype=np.float32)
+    terminated[...] = random.random((horizon, lanes)) < 0.01
+    ended[...] = terminated | (random.random((horizon, lanes)) < 0.01)
+    return (*floats[:3], terminated, ended, np.float32(0.99), np.float32(0.95), floats[3])
+
+
+GAE_BYTES = 3 * 4 + 2 + 4
+"""What a cell of the advantages must read and write."""
+
+
+def advantages(
+    horizon: int, lanes: int, seconds: float, repeats: int = REPEATS, *, threads: int = 1, batches: int = 1
+) -> float:
+    """Measure GAE: cells per second, over `batches` batches in turn: one stays cached, many come from memory."""
+    from workbench_kernels import returns
+    from workbench_kernels.targets import cpu
+
+    run = cpu.scan(returns.gae, reverse=True, parallel=threads > 1)
+    return _over([gae_batch(horizon, lanes, k) for k in range(batches)], run, horizon * lanes, seconds, repeats)
+
+
+def torch_advantages(horizon: int, lanes: int, seconds: float, repeats: int = REPEATS, *, threads: int = 1) -> float:
+    """Measure the usual loop over time in torch, vectorised over lanes: cells per second."""
+    import torch
+
+    def run(*arguments: Any) -> None:
+        reward, value, next_value, terminated, ended, gamma, lam, advantage = arguments
+        delta = reward + gamma * next_value * ~terminated - value
+        decay = gamma * lam * ~ended
+        trace = torch.zeros(lanes)
+        for t in range(horizon - 1, -1, -1):
+            trace = delta[t] + decay[t] * trace
+            advantage[t] = trace
+
+    arrays = [torch.from_numpy(x) if isinstance(x, np.ndarray) else float(x) for x in gae_batch(horizon, lanes, 0)]
+    with torch_threads(threads):
+        return _over([tuple(arrays)], run, horizon * lanes, seconds, repeats)
+
+
+def _over(batches: list[Any], run: Callable[..., None], cells: int, seconds: float, repeats: int) -> float:
+    def advance() -> int:
+        for batch in batches:
+            run(*batch)
+        return cells * len(batches)
+
+    return statistics.median(measure(advance, seconds, repeats))
 
 
 @contextlib.contextmanager
