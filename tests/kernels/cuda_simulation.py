@@ -3,6 +3,8 @@
 The simulator is chosen before numba is imported, so this is a process of its own, with NUMBA_ENABLE_CUDASIM=1:
 
     python -m tests.kernels.cuda_simulation ID...
+
+`benchmarks/cuda.py` calls the same functions on a GPU.
 """
 
 import json
@@ -27,28 +29,28 @@ def difference(ours, oracle):
     return [name for name, (one, other) in bits.items() if one != other]
 
 
-def environment(id):
+def environment(id, target="python", lanes=LANES, limit=LIMIT, steps=STEPS):
     """Step `id` on both targets from the same seed; return what differed, at which step, and how many lanes ended."""
     described = make(id)
-    oracle, host = Lanes(described, LANES, target="python", seed=11, limit=LIMIT), Buffers(described, LANES)
-    device = cuda.DeviceBuffers(described, LANES)
+    oracle, host = Lanes(described, lanes, target=target, seed=11, limit=limit), Buffers(described, lanes)
+    device = cuda.DeviceBuffers(described, lanes)
     device.seed(11)
     cuda.vector_reset(described)(device)
     step, actions, ended = cuda.vector_step(described), Actions(oracle, seed=1), 0
     device.download(host)
     wrong = difference(host, oracle)
-    for k in range(STEPS):
+    for k in range(steps):
         if wrong:
             return {"step": k, "differ": wrong}
         # The last steps leave ended lanes alone.
-        autoreset, action = k < STEPS - 5, actions()
+        autoreset, action = k < steps - 5, actions()
         oracle.step(action, autoreset)
         device.action.copy_to_device(np.ascontiguousarray(oracle.action))
-        step(device, LIMIT, autoreset)
+        step(device, limit, autoreset)
         device.download(host)
         wrong = difference(host, oracle)
         ended += int((oracle.elapsed == 0).sum())
-    return {"step": STEPS, "differ": wrong, "ended": ended}
+    return {"step": steps, "differ": wrong, "ended": ended}
 
 
 def arguments(name):
@@ -88,7 +90,10 @@ def main(names):
     assert cuda.SIMULATED
     found, start = {}, time.perf_counter()
     for name in names:
-        found[name] = recursion(name) if name in REVERSE else environment(name)
+        try:
+            found[name] = recursion(name) if name in REVERSE else environment(name)
+        except Exception as error:  # one that fails hides none of the others
+            found[name] = {"differ": [repr(error)]}
     found["seconds"] = time.perf_counter() - start
     print(json.dumps(found))
 

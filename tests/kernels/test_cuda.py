@@ -12,6 +12,7 @@ from types import ModuleType, SimpleNamespace
 import numba.cuda
 import numpy as np
 import pytest
+from cuda.bindings import nvjitlink
 
 from tests.contract.test_environments import OUTPUTS, Actions
 from tests.kernels.batch import Lanes
@@ -196,6 +197,20 @@ def test_min_and_max_order_zeros_and_nan_as_python_does(order):
     out = launched(cuda.scan_kernel(cell if order is min else other_cell, reverse=False), signature, given)[2]
     expected = np.array([order(a, b) for a, b in cases], np.float32)
     assert out[:, 0].tobytes() == expected.tobytes()
+
+
+@pytest.mark.parametrize("capability", [(7, 5), (9, 0)])
+def test_the_machine_code_assembles(capability):
+    function, signature = cuda.kernel(make("CartPole-v1"), cuda.step_thread)
+    text = cuda.assembly(function, signature, capability).encode()
+    options = ["-arch=sm_{}{}".format(*capability), "-verbose"]
+    linker = nvjitlink.create(len(options), options)
+    nvjitlink.add_data(linker, nvjitlink.InputType.PTX, text, len(text), "kernel")
+    nvjitlink.complete(linker)
+    log = bytearray(nvjitlink.get_info_log_size(linker))
+    nvjitlink.get_info_log(linker, log)
+    assert b" 0 bytes spill stores" in log
+    assert nvjitlink.get_linked_cubin_size(linker) > 1000
 
 
 def test_without_the_option_products_and_sums_are_fused():

@@ -104,12 +104,12 @@ class Kernel:
         }
         name, body = re.search(r"\.entry (\S+)\((.*?)^}", text, re.DOTALL | re.MULTILINE).groups()
         self.parameters = {f"{name}_param_{k}": k for k in range(body.count(".param ."))}
-        body = re.sub(r"//[^\n]*", "", body.partition("\n{")[2])
+        body = re.sub(r"//[^\n]*|^\s*[{}]\s*$", "", body.partition("\n{")[2], flags=re.MULTILINE)
         self.depots = {name: int(size) for name, size in DEPOT.findall(body)}
         self.constants = {}
         self.labels = {label: k + 1 for k, label in enumerate(re.findall(r"^\s*(\$\w+):", body, re.MULTILINE))}
         lines, block = [], 0
-        for found in re.findall(r"\$\w+:|[^;:{}]+(?:\{[^}]*\})?[^;:{}]*;", body):
+        for found in re.findall(r"\$\w+:|[^;:]+;", body):
             statement = found.strip()
             if statement.endswith(":"):
                 block = self.labels[statement[:-1]]
@@ -254,6 +254,11 @@ class Kernel:
             return self.masked(register, whole if operation == "div" else f"{read[0]} - {read[1]} * {whole}", width)
         if operation in ("min", "max"):
             return self.masked(register, f"{operation}({read[0]}, {read[1]})", width)
+        if operation in ("bfi", "bfe") and kind[0] in "bu":
+            at, length = (self.operand(text, "u32") for text in given[-2:])
+            cut = f"({read[0]} >> {at})" if operation == "bfe" else f"({read[0]} ^ {read[1]} >> {at})"
+            bits = f"{cut} & ((1 << {length}) - 1)"
+            return self.masked(register, bits if operation == "bfe" else f"{read[1]} ^ ({bits}) << {at}", width)
         unary = {"neg": "-{}", "not": "~{}", "abs": "abs({})", "popc": "({}).bit_count()"}
         unary["clz"] = f"{width} - ({{}}).bit_length()"
         if operation in unary:
