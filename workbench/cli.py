@@ -21,6 +21,7 @@ COMMANDS = {
     "eval": ("evaluate", "play episodes with a trained agent and report their returns"),
     "list": ("catalogue", "list environments, algorithms and runs"),
     "bench": ("bench", "measure steps per second"),
+    "wasm": ("wasm", "write an environment as a WebAssembly module"),
     "doctor": ("doctor", "check this installation and say how to mend it"),
 }
 """For each command: its module in `workbench.commands`, and what it does."""
