@@ -13,6 +13,10 @@ from workbench.errors import InputError
 from workbench_kernels.envs import ENVIRONMENTS, namespaced
 
 IDS = sorted(map(namespaced, ENVIRONMENTS))
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:.*is out of date:DeprecationWarning"),  # MinAtar's v0: all six actions
+    pytest.mark.filterwarnings("ignore:.*maximum and minimum values are equal:UserWarning"),  # one question, of one bit
+]
 
 SCRIPT = """
 import sys
@@ -43,6 +47,9 @@ def test_importing_gymnasium_compiles_nothing():
     assert done.stdout.split() == ["False", "True"], done.stderr
 
 
+# Unbounded observations are what they are: Gymnasium's own CartPole is warned of in the same words.
+@pytest.mark.filterwarnings("ignore:.*A Box observation space m..imum value is:UserWarning")
+@pytest.mark.filterwarnings("ignore:.*we recommend using a symmetric and normalized space:UserWarning")
 @pytest.mark.parametrize("id", IDS)
 def test_gymnasiums_own_checker_passes(id):
     with gymnasium.make(id, render_mode="rgb_array", disable_env_checker=True) as env:

@@ -100,10 +100,10 @@ def test_bad_seeds_are_refused(seed):
 
 
 def test_unknown_names_suggest_the_nearest():
-    with pytest.raises(UnknownNameError, match=r"environment 'CartPole-v7' is unknown; did you mean 'CartPole-v"):
+    with pytest.raises(UnknownNameError, match=r"environment 'CartPole-v7' is unknown; did you mean '"):
         make("CartPole-v7", 2)
-    with pytest.raises(UnknownNameError, match=r"native environment 'Pendulum-v1'"):
-        make("Pendulum-v1", 2, backend="native")
+    with pytest.raises(UnknownNameError, match=r"native environment 'LunarLander-v3'"):
+        make("LunarLander-v3", 2, backend="native")
     with pytest.raises(InputError, match=r"backend='cuda' is unknown"):
         make("CartPole-v1", 2, backend="cuda")
     with pytest.raises(InputError, match=r"target='gpu' is unknown"):

@@ -84,7 +84,7 @@ def environment(*, payoff: Payoff = CLIMBING, rounds: int = 1) -> Environment:
         observation=Box(0.0, 1.0, shape=(2,)),
         action=Discrete(actions),
         agents=2,
-        time_limit=rounds,
+        time_limit=rounds + 1,  # never reached: the last round ends the episode
         reset=reset,
         step=step,
         observe=observe,
