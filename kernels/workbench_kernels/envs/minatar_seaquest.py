@@ -75,7 +75,7 @@ SHOT_SHIFT = 12
 SHOT = 15 << SHOT_SHIFT
 SUBMARINE = 1 << 16
 
-# The enemies' bullets of a row: bits 0 to 9 by column move right, bits 10 to 19 left. Two in one cell with one direction
+# The enemies' bullets of a row: bits 0 to 9 by column move right, bits 10 to 19 left. Two in one cell that move alike
 # never part again, so that one bit may stand for both.
 BOTH = (1 << SIDE) | 1
 COLUMNS = (1 << SIDE) - 1
@@ -99,7 +99,7 @@ HALF = threshold(1 / 2)
 THIRD = threshold(1 / 3)
 
 
-def reset(i, state, random):  # noqa: ARG001
+def reset(i, state, random):
     """Start lane `i` at the surface, alone."""
     for k in range(X, SETTINGS):
         state[k, i] = 0

@@ -66,7 +66,7 @@ def start_wave(i, state):
     state[TOP, i] = 0
 
 
-def reset(i, state, random):  # noqa: ARG001
+def reset(i, state, random):
     """Start lane `i` with the first wave."""
     start_wave(i, state)
     state[X, i] = START_X
@@ -126,7 +126,7 @@ def shoot(i, state):
     columns = standing_columns(aliens, left)
     column = x
     for distance in range(SIDE - 1, -1, -1):
-        if (columns << distance) & (1 << x) & ~((1 << distance) - 1):
+        if (columns << distance) & (1 << x):
             column = x - distance
         elif (columns >> distance) & (1 << x):
             column = x + distance
