@@ -65,7 +65,7 @@ def test_one_lane_is_the_first_of_many(id):
     for _ in range(60):
         np.testing.assert_array_equal(observation, lanes[0])
         action = single.action_space.sample()
-        observation, reward, terminated, truncated, info = single.step(action)
+        observation, reward, terminated, truncated, _info = single.step(action)
         batch = np.stack([action] * 3)
         lanes, rewards, terminations, truncations, infos = many.step(batch)
         assert (reward, terminated, truncated) == (rewards[0], terminations[0], truncations[0])

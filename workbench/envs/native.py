@@ -123,8 +123,15 @@ class NativeVectorEnvironment(VectorEnv[Any, Any, Any]):
         self.agent_reward, self.agent_terminated = b.reward.T, b.terminated.T
         self.reward = aligned((self.lanes,), np.float32) if agents else b.reward
         self.terminated = aligned((self.lanes,), np.bool_) if agents else b.terminated
-        self._action = b.action.T
-        self._unsigned = b.action.view(np.uint32)
+        self._action = np.moveaxis(b.action, -1, 0)
+        self._bounds: tuple[Any, ...] = ()
+        action, columns = environment.action, self.lanes * environment.agents
+        if isinstance(action, Discrete):
+            self._plain = "ilq"  # dtypes' characters that are taken as they are
+            self._scratch = np.empty((columns,), b.action.dtype)
+        else:
+            self._plain, self._bounds = "fd", tuple(bound.reshape(-1) for bound in action.bounds())
+            self._scratch = np.empty((action.size, columns), b.action.dtype)
 
     def reset(self, *, seed: int | None = None, options: Any = None) -> tuple[Any, dict[str, Any]]:  # noqa: ARG002
         """Start a new episode in every lane; a seed starts the lanes' random streams anew. There are no options.
@@ -177,27 +184,38 @@ class NativeVectorEnvironment(VectorEnv[Any, Any, Any]):
 
     def _take(self, actions: Any) -> None:
         """Copy the actions into the kernel's buffer, checked."""
-        array, space = np.asarray(actions), self.environment.action
+        array, discrete, b = np.asarray(actions), isinstance(self.environment.action, Discrete), self.buffers
         if array.shape != self._action.shape:
             raise InputError(f"actions have shape {list(array.shape)}; pass {list(self._action.shape)}, lanes first.")
-        if array.dtype.kind not in ("iu" if isinstance(space, Discrete) else "iuf"):
-            raise InputError(f"actions of dtype {array.dtype} do not fit {self.single_action_space}.")
-        if isinstance(space, Discrete):
-            if array.dtype != np.int32 and ((array < 0) | (array >= space.n)).any():
-                self._refuse(array, (array < 0) | (array >= space.n), f"0 to {space.n - 1}")
-            np.copyto(self._action, array, casting="same_kind")
-            if self._unsigned.max() >= space.n:
-                self._refuse(array, (array < 0) | (array >= space.n), f"0 to {space.n - 1}")
+        if array.dtype.char not in self._plain:
+            if array.dtype.kind not in ("iu" if discrete else "iuf"):
+                raise InputError(f"actions of dtype {array.dtype} do not fit {self.single_action_space}.")
+            array = array.astype(np.int64 if discrete else np.float32)
+        array = np.ascontiguousarray(array)
+        # Several agents are so many more lanes: [B, A] is copied to [A, B] by way of [B * A].
+        if self.environment.agents > 1:
+            flat = array.reshape(-1) if discrete else array.reshape(-1, array.shape[-1])
+            fits = self._copy_checked(flat, self._scratch)
+            np.copyto(self._action, self._scratch.T.reshape(array.shape))
         else:
-            outside = ~((array >= space.low) & (array <= space.high))
-            if outside.any():
-                self._refuse(array, outside, f"numbers from {space.low} to {space.high}; clip in the policy")
-            np.copyto(self._action, array, casting="same_kind")
+            fits = self._copy_checked(array, b.action)
+        if not fits:
+            self._refuse(array)
 
-    def _refuse(self, actions: Any, outside: Any, fix: str) -> None:
-        place = np.argwhere(outside)[0].tolist()
-        value = actions[tuple(place)].item()
-        raise InputError(f"actions{place}={value} is out of range; choose {fix}.")
+    def _copy_checked(self, array: Any, out: Any) -> bool:
+        space = self.environment.action
+        if isinstance(space, Discrete):
+            return bool(cpu.take_discrete(array, space.n, out))
+        low, high = self._bounds
+        return bool(cpu.take_box(array, low, high, out))
+
+    def _refuse(self, actions: Any) -> None:
+        space = self.environment.action
+        low, high = (0, space.n - 1) if isinstance(space, Discrete) else space.bounds()
+        place = np.argwhere(~((actions >= low) & (actions <= high)))[0].tolist()
+        advice = "" if isinstance(space, Discrete) else "; clip in the policy"
+        bounds = f"{low} to {high}" if isinstance(space, Discrete) else f"{space.low} to {space.high}"
+        raise InputError(f"actions{place}={actions[tuple(place)].item()} is out of range; choose {bounds}{advice}.")
 
     def set(self, name: str, value: Any) -> None:
         """Set the environment's option `name` in all lanes, or [B] values one a lane; it holds from the next reset.

@@ -157,9 +157,30 @@ def vector_step(environment: Environment, *, parallel: bool = False) -> Callable
     return step
 
 
+@numba.njit(cache=True, nogil=True, error_model="numpy")
+def take_discrete(actions, n, out):  # type: ignore[no-untyped-def]
+    """Copy `actions` [B] to `out` [B]; return whether all are from 0 to n - 1."""
+    fit = True
+    for i in range(out.shape[0]):
+        fit &= (actions[i] >= 0) & (actions[i] < n)
+        out[i] = actions[i]
+    return fit
+
+
+@numba.njit(cache=True, nogil=True, error_model="numpy")
+def take_box(actions, low, high, out):  # type: ignore[no-untyped-def]
+    """Copy `actions` [B, K] to `out` [K, B]; return whether all are within the bounds [K]; no NaN is."""
+    fit = True
+    for k in range(out.shape[0]):
+        for i in range(out.shape[1]):
+            fit &= (actions[i, k] >= low[k]) & (actions[i, k] <= high[k])
+            out[k, i] = actions[i, k]
+    return fit
+
+
 ROW = 8192
-"""Lanes of a recursion that are swept together at most. Long rows stream from memory faster than short ones; beyond this
-the running row would leave the caches."""
+"""Lanes of a recursion that are swept together at most. Long rows stream from memory faster than short ones; beyond
+this the running row would leave the caches."""
 
 
 def scan(kernel: Callable[..., None], *, reverse: bool, parallel: bool = False) -> Callable[..., None]:
