@@ -29,7 +29,7 @@ def tensors(buffers):
 
     from workbench_kernels.buffers import fields
 
-    names = [field.name for field, array in zip(fields(buffers.environment), buffers.arrays, strict=True) if array.size]
+    names = [field.name for field in fields(buffers.environment) if 0 not in field.shape]
     return {name: torch.as_tensor(getattr(buffers, name), device="cuda") for name in names}
 
 

@@ -34,6 +34,7 @@ def environment(id, target="python", lanes=LANES, limit=LIMIT, steps=STEPS):
     described = make(id)
     oracle, host = Lanes(described, lanes, target=target, seed=11, limit=limit), Buffers(described, lanes)
     device = cuda.DeviceBuffers(described, lanes)
+    assert all(array.size for array in device.arrays)  # a GPU would refuse to launch
     device.seed(11)
     cuda.vector_reset(described)(device)
     step, actions, ended = cuda.vector_step(described), Actions(oracle, seed=1), 0

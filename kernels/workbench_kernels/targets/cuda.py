@@ -148,7 +148,7 @@ class DeviceBuffers:
 
     All are [..., B] in C order, also those of environments that are `lane_major` elsewhere: neighbouring threads read
     neighbouring lanes. Each has `__cuda_array_interface__`, so `torch.as_tensor(buffers.reward, device="cuda")` is a
-    view of it.
+    view of it. Those that the environment lacks hold one element that nothing touches.
 
     Attributes:
         environment, lanes: What they were allocated for.
@@ -168,7 +168,8 @@ class DeviceBuffers:
         self.environment = environment
         self.lanes = lanes
         for name, dtype, shape, _ in fields(environment):
-            host = np.zeros((*shape, lanes), dtype)
+            # A kernel cannot be launched on an empty array: its address is none.
+            host = np.zeros((1,) * (len(shape) + 1) if 0 in shape else (*shape, lanes), dtype)
             if name == "state":
                 for row, value in enumerate(environment.settings.values(), start=len(environment.state)):
                     host[row] = value
@@ -184,13 +185,13 @@ class DeviceBuffers:
     def upload(self, host: Buffers) -> None:
         """Copy every array from `host`, which may have another layout."""
         for field, array in zip(fields(self.environment), self.arrays, strict=True):
-            if array.size:
+            if 0 not in field.shape:
                 array.copy_to_device(np.ascontiguousarray(getattr(host, field.name)))
 
     def download(self, host: Buffers) -> None:
         """Copy every array into `host`, which may have another layout."""
         for field, array in zip(fields(self.environment), self.arrays, strict=True):
-            if array.size:
+            if 0 not in field.shape:
                 getattr(host, field.name)[...] = array.copy_to_host()
 
 
