@@ -81,7 +81,6 @@ def uncontracted() -> Iterator[None]:
     numba-cuda passes no such option on, so the call to NVVM is replaced while its compiler's lock is held. Then every
     product and sum says how it rounds (`mul.rn`, `add.rn`), and the assembler, which fuses those that do not, keeps
     them apart too.
-
     """
     if SIMULATED:
         yield
