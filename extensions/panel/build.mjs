@@ -4,14 +4,9 @@ import { build } from "esbuild";
 
 const destination = process.argv[2] ?? new URL("../../workbench/ui/static", import.meta.url).pathname;
 const licence = readFileSync(new URL("node_modules/uplot/LICENSE", import.meta.url), "utf8").trim();
-const banner = `/*! rl-workbench panel, MIT. Built from extensions/panel by "npm run build"; do not edit.\n\nContains uPlot:\n\n${licence}\n*/`;
 
-await build({
+const common = {
   absWorkingDir: new URL(".", import.meta.url).pathname,
-  entryPoints: [
-    { in: "src/index.ts", out: "panel" },
-    { in: "src/panel.css", out: "panel" },
-  ],
   outdir: destination,
   bundle: true,
   format: "esm",
@@ -19,5 +14,20 @@ await build({
   minify: true,
   charset: "utf8",
   legalComments: "none",
+};
+const note = (name) => `/*! rl-workbench ${name}, MIT. Built from extensions/panel by "npm run build"; do not edit.`;
+const banner = `${note("panel")}\n\nContains uPlot:\n\n${licence}\n*/`;
+
+await build({
+  ...common,
+  entryPoints: [
+    { in: "src/index.ts", out: "panel" },
+    { in: "src/panel.css", out: "panel" },
+  ],
   banner: { js: banner, css: banner },
+});
+await build({
+  ...common,
+  entryPoints: [{ in: "src/picture/index.ts", out: "picture" }],
+  banner: { js: `${note("picture")} */` },
 });

@@ -4,6 +4,7 @@ import dataclasses
 import re
 from typing import TYPE_CHECKING, Any
 
+from workbench_kernels.pictures import font
 from workbench_kernels.pictures.expressions import parse
 from workbench_kernels.pictures.shapes import Cells, Channels, Polygon, Shape
 
@@ -15,7 +16,7 @@ COLOUR = re.compile(r"#[0-9a-fA-F]{6}")
 
 
 def describe(environment: "Environment") -> dict[str, Any]:
-    """Return the picture of `environment`: `width`, `height`, `background`, and `shapes`, their expressions parsed.
+    """Return the picture of `environment`: `width`, `height`, `background`, `font`, and `shapes`, expressions parsed.
 
     Raises:
         ValueError: If it has none, or an expression or a colour of it is wrong.
@@ -33,7 +34,13 @@ def describe(environment: "Environment") -> dict[str, Any]:
         except ValueError as error:
             raise ValueError(f"shape {k} ({type(shape).__name__}) of {environment.id!r}: {error}") from error
     _check_colours((picture.background,))
-    return {"width": picture.width, "height": picture.height, "background": picture.background, "shapes": shapes}
+    return {
+        "width": picture.width,
+        "height": picture.height,
+        "background": picture.background,
+        "shapes": shapes,
+        "font": font.ROWS,
+    }
 
 
 def _check_colours(colours: tuple[str, ...]) -> None:

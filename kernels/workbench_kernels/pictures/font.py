@@ -63,11 +63,15 @@ _ROWS = {
 }
 
 
-def _bitmap(rows: str) -> np.ndarray:
-    return np.array([[int(row, 16) >> (WIDTH - 1 - k) & 1 for k in range(WIDTH)] for row in rows.split()], np.bool_)
+ROWS = {character: [int(row, 16) for row in rows.split()] for character, rows in _ROWS.items()}
+"""By character, seven rows, each a number whose highest of five bits is the left dot."""
 
 
-GLYPHS = {character: _bitmap(rows) for character, rows in _ROWS.items()}
+def _bitmap(rows: list[int]) -> np.ndarray:
+    return np.array([[row >> (WIDTH - 1 - k) & 1 for k in range(WIDTH)] for row in rows], np.bool_)
+
+
+GLYPHS = {character: _bitmap(rows) for character, rows in ROWS.items()}
 
 
 def written(text: str) -> np.ndarray:

@@ -127,6 +127,7 @@ class _Canvas:
     def write(self, text: str, x: float, y: float, size: float, colour: str) -> None:
         """Write `text` with its left end and vertical centre at pixel (x, y), capitals `size` pixels high."""
         dots, dot = font.written(text), size / font.HEIGHT
+        x, y = round(x), round(y - size / 2) + size / 2  # whole pixels: every dot of a letter looks alike
         place, px, py = self.window(x, y - size / 2, x + dots.shape[1] * dot, y + size / 2)
         column, row = np.floor((px - x) / dot).astype(int), np.floor((py - y + size / 2) / dot).astype(int)
         inside = (column >= 0) & (column < dots.shape[1]) & (row >= 0) & (row < font.HEIGHT)
