@@ -98,6 +98,7 @@ def assert_resets_agree(id, low, high):
         for sample in (ours[k], theirs[k]):
             assert np.float32(low[k]) <= sample.min()
             assert sample.max() <= np.float32(high[k])
+        assert np.ptp(ours[k]) >= 0.995 * (high[k] - low[k])
         assert distance(ours[k], theirs[k]) < 0.0577  # the 1 % point for 4000 and 1000 draws
     varied = [k for k in range(rows) if high[k] > low[k]]
     assert np.abs(np.corrcoef(ours[varied]) - np.eye(len(varied))).max() < 0.06

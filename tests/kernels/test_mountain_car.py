@@ -57,6 +57,21 @@ def test_continuous_transitions_equal_gymnasiums(goal_velocity, lanes):
     np.testing.assert_allclose(ours.reward[same], theirs.reward[same].astype(np.float64), rtol=1e-7, atol=1e-7)
 
 
+@pytest.mark.parametrize(("id", "goal"), [(DISCRETE, 0.5), (CONTINUOUS, 0.45)])
+def test_steps_to_the_ends_of_the_road_and_the_goal_equal_gymnasiums(id, goal):
+    lanes = 3000
+    ours, draw = classic_control.batch(id, lanes)
+    ours.elapsed[::10] = ours.limit - 1
+    edge, speed = draw.choice([-1.2, goal, 0.6], lanes), draw.uniform(-0.0715, 0.0715, lanes).clip(-0.07, 0.07)
+    ours.state[0] = np.clip(edge - speed + draw.uniform(-0.004, 0.004, lanes), -1.2, 0.6)
+    ours.state[1] = speed
+    action = draw.integers(0, 3, lanes) if id == DISCRETE else draw.uniform(-1, 1, (1, lanes)).astype(np.float32)
+    ours, theirs = classic_control.follow(ours, classic_control.original(id), lambda _: action, steps=1)
+    assert_cars_agree(ours, theirs, goal)
+    assert (ours.observation[:, 0] == np.float32(0.6)).sum() > 100
+    assert (np.abs(ours.observation[:, 1]) == np.float32(0.07)).sum() > 10
+
+
 @pytest.mark.parametrize("id", IDS)
 def test_a_goal_velocity_keeps_slow_cars_from_arriving(id):
     for goal_velocity, arrived in [(0.0, [False, True, True]), (0.03, [False, False, True])]:

@@ -97,30 +97,30 @@ def observe(i, state, observation):
     observation[5, i] = state[THETA_2_DOT, i]
 
 
-SCALE = 500 / 4.4
+SCALE = 250 / 4.4
 PICTURE = Picture(
-    width=500,
-    height=500,
+    width=250,
+    height=250,
     shapes=(
-        Line(0, 250 - SCALE, 500, 250 - SCALE, 1, "#000000"),
+        Line(0, 125 - SCALE, 250, 125 - SCALE, 0.5, "#000000"),
         Rectangle(
-            f"250 + {SCALE / 2} * sin(theta_1)",
-            f"250 + {SCALE / 2} * cos(theta_1)",
+            f"125 + {SCALE / 2} * sin(theta_1)",
+            f"125 + {SCALE / 2} * cos(theta_1)",
             0.2 * SCALE,
             SCALE,
             "#00cccc",
             angle="-theta_1",
         ),
-        Circle(250, 250, 0.1 * SCALE, "#cccc00"),
+        Circle(125, 125, 0.1 * SCALE, "#cccc00"),
         Rectangle(
-            f"250 + {SCALE} * sin(theta_1) + {SCALE / 2} * sin(theta_1 + theta_2)",
-            f"250 + {SCALE} * cos(theta_1) + {SCALE / 2} * cos(theta_1 + theta_2)",
+            f"125 + {SCALE} * sin(theta_1) + {SCALE / 2} * sin(theta_1 + theta_2)",
+            f"125 + {SCALE} * cos(theta_1) + {SCALE / 2} * cos(theta_1 + theta_2)",
             0.2 * SCALE,
             SCALE,
             "#00cccc",
             angle="-theta_1 - theta_2",
         ),
-        Circle(f"250 + {SCALE} * sin(theta_1)", f"250 + {SCALE} * cos(theta_1)", 0.1 * SCALE, "#cccc00"),
+        Circle(f"125 + {SCALE} * sin(theta_1)", f"125 + {SCALE} * cos(theta_1)", 0.1 * SCALE, "#cccc00"),
     ),
 )
 

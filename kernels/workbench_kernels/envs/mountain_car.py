@@ -71,17 +71,17 @@ def check_goal_velocity(goal_velocity: float) -> None:
 
 def picture(goal: float) -> Picture:
     """Draw the road, the car and a flag at the position `goal`."""
-    scale = 600 / 1.8
+    scale = 300 / 1.8
 
     def across(position: float) -> float:
         return (position + 1.2) * scale
 
     def down(position: float) -> float:
-        return 400 - (0.45 * math.sin(3 * position) + 0.55) * scale
+        return 200 - (0.45 * math.sin(3 * position) + 0.55) * scale
 
     def on_car(along: float, above: float) -> tuple[str, str]:
-        """Return the point `along` the car and `above` its foot, in pixels; the car is turned by cos(3 * position)."""
-        x, y = f"{scale} * (position + 1.2)", f"{390 - 0.55 * scale} - {0.45 * scale} * sin(3 * position)"
+        """Return the point `along` the car and `above` its foot; the car is turned by cos(3 * position)."""
+        x, y = f"{scale} * (position + 1.2)", f"{195 - 0.55 * scale} - {0.45 * scale} * sin(3 * position)"
         tilt = "cos(3 * position)"
         return (
             f"{x} + {along} * cos({tilt}) - {above} * sin({tilt})",
@@ -89,20 +89,20 @@ def picture(goal: float) -> Picture:
         )
 
     road = np.linspace(-1.2, 0.6, 37)
-    foot, top = down(goal), down(goal) - 50
+    foot, top = down(goal), down(goal) - 25
     return Picture(
-        width=600,
-        height=400,
+        width=300,
+        height=200,
         shapes=(
             *(
-                Line(across(a), down(a), across(b), down(b), 1, "#000000")
+                Line(across(a), down(a), across(b), down(b), 0.5, "#000000")
                 for a, b in zip(road[:-1].tolist(), road[1:].tolist(), strict=True)
             ),
-            Rectangle(*on_car(0, 10), 40, 20, "#000000", angle="-cos(3 * position)"),
-            Circle(*on_car(10, 0), 8, "#808080"),
-            Circle(*on_car(-10, 0), 8, "#808080"),
-            Line(across(goal), foot, across(goal), top, 1, "#000000"),
-            Polygon(((across(goal), top), (across(goal), top + 10), (across(goal) + 25, top + 5)), "#cccc00"),
+            Rectangle(*on_car(0, 5), 20, 10, "#000000", angle="-cos(3 * position)"),
+            Circle(*on_car(5, 0), 4, "#808080"),
+            Circle(*on_car(-5, 0), 4, "#808080"),
+            Line(across(goal), foot, across(goal), top, 0.5, "#000000"),
+            Polygon(((across(goal), top), (across(goal), top + 5), (across(goal) + 12.5, top + 2.5)), "#cccc00"),
         ),
     )
 

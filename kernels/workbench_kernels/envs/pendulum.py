@@ -59,14 +59,14 @@ def observe(i, state, observation):
     observation[2, i] = state[THETA_DOT, i]
 
 
-SCALE = 500 / 4.4
-TIP = (f"250 - {SCALE} * sin(theta)", f"250 - {SCALE} * cos(theta)")
+SCALE = 250 / 4.4
+TIP = (f"125 - {SCALE} * sin(theta)", f"125 - {SCALE} * cos(theta)")
 PICTURE = Picture(
-    width=500,
-    height=500,
+    width=250,
+    height=250,
     shapes=(
-        Line(250, 250, *TIP, 0.2 * SCALE, "#cc4d4d"),
-        Circle(250, 250, 0.05 * SCALE, "#000000"),
+        Line(125, 125, *TIP, 0.2 * SCALE, "#cc4d4d"),
+        Circle(125, 125, 0.05 * SCALE, "#000000"),
     ),
 )
 
