@@ -2,7 +2,7 @@
 
 A road has two exits that look alike. The first leads nowhere, the second home, and the road's end to a motel.
 
-State: how many exits are passed.
+State: how many exits are passed, and whether the driver has left the road.
 Observation: a constant 1: the exits cannot be told apart.
 Actions: exit (0) or go on (1).
 Reward: 0 at the first exit, 4 at the second, 1 at the end of the road. End: off the road, or behind the second exit.
@@ -19,7 +19,7 @@ from workbench_kernels.environment import Environment
 from workbench_kernels.pictures import Line, Picture, Rectangle, Text
 from workbench_kernels.spaces import Box, Discrete
 
-PASSED = 0
+PASSED, LEFT = range(2)
 EXIT = 0
 HOME, MOTEL, NOTHING, ONE = np.float32(4.0), np.float32(1.0), np.float32(0.0), np.float32(1.0)
 
@@ -27,6 +27,7 @@ HOME, MOTEL, NOTHING, ONE = np.float32(4.0), np.float32(1.0), np.float32(0.0), n
 def reset(i, state, random):
     """Put lane `i` before the first exit."""
     state[PASSED, i] = 0
+    state[LEFT, i] = 0
 
 
 def step(i, state, action, reward, terminated, random):
@@ -36,6 +37,7 @@ def step(i, state, action, reward, terminated, random):
     worth = HOME if leaves else MOTEL
     reward[i] = worth if second else NOTHING
     state[PASSED, i] += not leaves
+    state[LEFT, i] = leaves
     terminated[i] = leaves | second
 
 
@@ -54,7 +56,7 @@ PICTURE = Picture(
         Text(86, 12, "0", 9, "#303030"),
         Text(146, 12, "4", 9, "#303030"),
         Text(180, 38, "1", 9, "#303030"),
-        Rectangle("min(40 + 60 * passed, 180)", 56, 18, 8, "#4a7fc8"),
+        Rectangle("where(left, 90 + 60 * passed, min(40 + 60 * passed, 180))", "56 - 32 * left", 18, 8, "#4a7fc8"),
     ),
 )
 
@@ -63,7 +65,7 @@ def environment() -> Environment:
     """Build the absent-minded driver."""
     return Environment(
         id="workbench/Stochastic-v0",
-        state=("passed",),
+        state=("passed", "left"),
         observation=Box((0.0,), (1.0,)),
         action=Discrete(2),
         time_limit=3,  # never reached: two steps end the episode
