@@ -8,6 +8,7 @@
 
 BIN := .venv/bin
 READY := .venv/ready
+WHOLE := .venv/whole
 ARGS ?=
 TUTORIAL := notebooks/tutorials/01_first_run.ipynb
 RUN := runs/demo-$(shell date +%Y%m%d-%H%M%S)
@@ -22,10 +23,15 @@ $(READY): pyproject.toml constraints.txt
 	@sh .ci/venv .venv
 	@echo "Installing the pinned dependencies and the package into .venv (minutes, the first time) ..."
 	@$(BIN)/python -m pip install -qq --constraint constraints.txt hatchling editables
-	@$(BIN)/python -m pip install -qq --constraint constraints.txt --no-build-isolation --editable '.[lab,docs,dev]'
+	@$(BIN)/python -m pip install -qq --constraint constraints.txt --no-build-isolation --editable '.[lab]'
 	@touch $@
 
-setup: $(READY) ## make .venv with the package, editable, and everything it needs
+$(WHOLE): $(READY)
+	@echo "Installing what the tests and the documentation need ..."
+	@$(BIN)/python -m pip install -qq --constraint constraints.txt --no-build-isolation --editable '.[lab,docs,dev,test]'
+	@touch $@
+
+setup: $(WHOLE) ## make .venv with the package, editable, and everything that its development needs
 
 demo: $(READY) ## train PPO on CartPole-v1 until solved, evaluate it, leave the tutorial as a page
 	@$(BIN)/workbench train CartPole-v1 --target-return 475 --steps 5000000 --run-dir $(RUN)
@@ -41,7 +47,7 @@ demo: $(READY) ## train PPO on CartPole-v1 until solved, evaluate it, leave the 
 lab: $(READY) ## open JupyterLab on the tutorials
 	@$(BIN)/jupyter lab notebooks/tutorials $(ARGS)
 
-test: $(READY) ## run the fast tests and every notebook
+test: $(WHOLE) ## run the fast tests and every notebook
 	$(if $(COVER),$(BIN)/python -m coverage erase,)
 	$(PYTEST) $(ARGS)
 	$(BIN)/python -m pytest --nbval-lax --nbval-current-env --nbval-cell-timeout=120 notebooks
@@ -50,33 +56,33 @@ check: lint types ## run what CI demands of every change: lint, types, tests, co
 	@$(MAKE) --no-print-directory test COVER=1
 	@$(MAKE) --no-print-directory coverage
 
-lint: $(READY) ## check style, docstrings and format
+lint: $(WHOLE) ## check style, docstrings and format
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 
-types: $(READY) ## check types, strictly
+types: $(WHOLE) ## check types, strictly
 	$(BIN)/mypy
 
-coverage: $(READY) ## finish the measurement `make test COVER=1` began: the kernels with the JIT off, then the report
+coverage: $(WHOLE) ## finish the measurement `make test COVER=1` began: the kernels with the JIT off, then the report
 	NUMBA_DISABLE_JIT=1 $(BIN)/python -m coverage run -m pytest tests/kernels
 	$(BIN)/python -m coverage combine --quiet
 	$(BIN)/python -m coverage report
 
-format: $(READY) ## rewrite the sources to the style
+format: $(WHOLE) ## rewrite the sources to the style
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
 
-learning: $(READY) ## run the tests that train agents to their goals
+learning: $(WHOLE) ## run the tests that train agents to their goals
 	$(BIN)/python -m pytest -m "learning or slow"
 
-browser: $(READY) ## run the tests in a real JupyterLab, in the system's Chromium
+browser: $(WHOLE) ## run the tests in a real JupyterLab, in the system's Chromium
 	@sh .ci/chromium
 	$(BIN)/python -m pytest -m browser
 
-docs: $(READY) ## build the site into docs/_build/html
+docs: $(WHOLE) ## build the site into docs/_build/html
 	$(BIN)/python -m sphinx -W --keep-going -b html docs docs/_build/html
 
-wheel: $(READY) ## build the wheel into dist/
+wheel: $(WHOLE) ## build the wheel into dist/
 	@rm -rf dist
 	$(BIN)/python -m build --wheel --no-isolation --outdir dist
 

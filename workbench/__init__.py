@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from workbench.envs import environment, make
     from workbench.trainer import Trainer, load
     from workbench.training.metrics import read_metrics
+    from workbench.ui.play import play
     from workbench_kernels import Box, Discrete, Environment
 
 __all__ = [
@@ -30,6 +31,7 @@ __all__ = [
     "environment",
     "load",
     "make",
+    "play",
     "read_metrics",
 ]
 
@@ -42,6 +44,7 @@ _HOMES = {
     "environment": "workbench.envs",
     "load": "workbench.trainer",
     "make": "workbench.envs",
+    "play": "workbench.ui.play",
     "read_metrics": "workbench.training.metrics",
 }
 
