@@ -30,7 +30,8 @@ def test_a_held_key_acts(opened, artefacts):
     page = opened(wb.play("CartPole-v1", keys={"ArrowRight": 1}, steps_per_second=200))
     page.click("canvas")
     page.keyboard.down("ArrowRight")
-    page.wait_for_function("Number(document.querySelector('#episodes').value) >= 3")
+    count = "Number(document.querySelector('#episodes').value)"
+    page.wait_for_function(f"(before) => {count} >= before + 3", arg=page.evaluate(count))
     page.screenshot(path=artefacts / "play-cartpole.png")
     assert 8 <= float(page.locator("#return").text_content()) <= 11
 

@@ -72,11 +72,13 @@ def make(id: str, **options: Any) -> Environment:
         ValueError: If an option is out of range.
     """
     entry = ENVIRONMENTS[id]
-    return _built(entry.file, tuple(sorted({**entry.options, **options}.items())))
+    chosen = sorted({**entry.options, **options}.items())
+    return _built(entry.file, tuple((name, type(value), value) for name, value in chosen))
 
 
 @functools.cache
-def _built(file: str, options: tuple[tuple[str, Any], ...]) -> Environment:
+def _built(file: str, options: tuple[tuple[str, type, Any], ...]) -> Environment:
+    # The types tell False from 0, which are equal.
     module = importlib.import_module(f"workbench_kernels.envs.{file}")
-    environment: Environment = module.environment(**dict(options))
+    environment: Environment = module.environment(**{name: value for name, _, value in options})
     return environment
