@@ -71,8 +71,7 @@ def step(i, state, action, reward, terminated, random):
     if scored:
         change_speeds(i, state, random)
         player = LAST
-    on_road = player < LAST
-    beside = CAR_X + player - 1 if on_road else CAR_X
+    beside = CAR_X + min(player, CARS) - 1  # at the bottom any car will do: a hit there moves nobody
     hit = state[beside, i] == COLUMN
     for k in range(CARS):
         x, timer, speed = state[CAR_X + k, i], state[TIMER + k, i], state[SPEED + k, i]
@@ -82,7 +81,7 @@ def step(i, state, action, reward, terminated, random):
         state[TIMER + k, i] = abs(speed) if timer == 0 else timer - 1
     hit |= state[beside, i] == COLUMN
     left = state[TIME_LEFT, i] - 1
-    state[PLAYER, i] = LAST if hit & on_road else player
+    state[PLAYER, i] = LAST if hit else player
     state[WAIT, i] = wait - (wait > 0)
     state[TIME_LEFT, i] = left
     reward[i] = np.float32(scored)
