@@ -20,6 +20,7 @@ FLOORS = {
     "workbench.training": 5,
     "workbench.ui": 6,
     "workbench.trainer": 7,
+    "workbench.registration": 7,
     "workbench.machine": 7,
     "workbench.benchmark": 7,
     "workbench.commands": 7,

@@ -112,3 +112,59 @@ def test_unknown_names_suggest_the_nearest():
         make("CartPole-v1", 2, threads=0)
     with pytest.raises(InputError, match=r"env=3 is not an environment"):
         make(3, 2)
+
+
+def test_a_seed_starts_afresh_whatever_was_played_before():
+    # The last action of a MinAtar game outlives its episodes, and a sticky lane repeats it.
+    env, other = (make("MinAtar/Breakout-v1", 8, seed=1) for _ in range(2))
+    for _ in range(5):
+        env.step(np.full(8, 2))
+    env.reset(seed=4)
+    other.reset(seed=4)
+    for _ in range(30):
+        np.testing.assert_array_equal(env.step(np.ones(8, int))[0], other.step(np.ones(8, int))[0])
+        np.testing.assert_array_equal(env.reward, other.reward)
+
+
+def test_settings_are_set_in_all_lanes_or_in_each():
+    env = make("workbench/Maze-v0", 3, level=5)
+    env.set("level", np.array([7, 7, 8]))
+    observation, _ = env.reset(seed=1)
+    assert (observation[0] == observation[1]).all()
+    assert (observation[0] != observation[2]).any()
+    with pytest.raises(InputError, match=r"setting 'colour' is unknown to 'workbench/Maze-v0'; it has: .*level"):
+        env.set("colour", 1)
+
+
+def test_masks_costs_and_agents_are_in_the_info():
+    env = make("workbench/SimpleSpread-v0", 4, seed=1)
+    _, info = env.reset()
+    assert info["global_state"].shape[0] == 4
+    _, reward, terminated, _, info = env.step(np.zeros((4, 3), int))
+    assert info["agent_reward"].shape == info["agent_terminated"].shape == (4, 3)
+    np.testing.assert_allclose(reward, info["agent_reward"].mean(axis=1), rtol=1e-6)
+    assert terminated.shape == (4,)
+    with pytest.raises(InputError, match=r"actions\[2, 1\]=5 is out of range; choose 0 to 4"):
+        env.step(np.array([[0, 0, 0], [0, 0, 0], [0, 5, 0], [0, 0, 0]]))
+    _, _, _, _, info = make("workbench/ConstrainedGrid-v0", 4, seed=1).step(np.zeros(4, int))
+    assert info["cost"].shape == (4,)
+
+
+@pytest.mark.parametrize(
+    ("actions", "message"),
+    [
+        (np.zeros((3, 1), np.float32) + 2.5, r"actions\[0, 0\]=2.5 is out of range; choose .*clip in the policy"),
+        (np.full((3, 1), np.nan), r"actions\[0, 0\]=nan is out of range"),
+        (np.zeros(3), r"shape \[3\]; pass \[3, 1\]"),
+        (np.zeros((3, 1), np.complex64), "complex64 do not fit"),
+    ],
+)
+def test_actions_of_a_box_are_checked(actions, message):
+    env = make("Pendulum-v1", 3)
+    env.reset()
+    before = env.buffers.state.copy()
+    with pytest.raises(InputError, match=message):
+        env.step(actions)
+    np.testing.assert_array_equal(env.buffers.state, before)
+    env.step(np.ones((3, 1)))
+    env.step(np.ones((3, 1), int))

@@ -145,6 +145,7 @@ class NativeVectorEnvironment(VectorEnv[Any, Any, Any]):
         """
         if seed is not None:
             rng.seed_lanes(self.buffers.random, check_seed(seed))
+            self.buffers.state[: len(self.environment.state)] = 0  # some rows outlive episodes; a seed starts afresh
         self._reset(self.buffers)
         result = self._shown, self._extras()
         return copy.deepcopy(result) if self._copy_results else result

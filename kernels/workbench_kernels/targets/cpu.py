@@ -30,10 +30,13 @@ _launch = threading.Lock()
 
 
 def compilable(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Let numba compile `function` and what it calls wherever a driver names them."""
+    """Let numba compile `function` and what it calls wherever a driver names them, inlined.
+
+    Left to itself LLVM calls a large step, and a loop that calls does not vectorise: Acrobot 11 against 109 M steps/s.
+    """
     for part in reachable(function):  # type: ignore[arg-type]
         if part not in _registered:
-            register_jitable(part)
+            register_jitable(forceinline=True)(part)
             _registered.add(part)
     return function
 
