@@ -1,5 +1,6 @@
 """The cuda target without a GPU: its PTX, run by an interpreter, and its kernels, run by numba-cuda's simulator."""
 
+import functools
 import importlib.util
 import json
 import os
@@ -49,6 +50,14 @@ def flat(array, address):
     return [0, 0, array.size, array.itemsize, address, *array.shape, *array.strides]
 
 
+QUICK = {*REVERSE, "CartPole-v1", "MinAtar/Breakout-v1", "Pendulum-v1", "workbench/SimpleSpread-v0"}
+"""One of each kind, as PTX takes a second or two to compile. The others run with the slow tests."""
+
+
+def tiers(names):
+    return [pytest.param(name, marks=[] if name in QUICK else pytest.mark.slow) for name in sorted(names)]
+
+
 class Interpreted:
     """`LANES` lanes of an environment in the memory of the interpreter."""
 
@@ -83,7 +92,7 @@ class Interpreted:
         self.run(cuda.step_thread, limit, autoreset)
 
 
-@pytest.mark.parametrize("id", sorted(ENVIRONMENTS))
+@pytest.mark.parametrize("id", tiers(ENVIRONMENTS))
 def test_the_machine_code_of_every_environment_gives_the_oracles_bits(id):
     environment, limit, ended = make(id), 12, 0
     ours, oracle = Interpreted(environment, 3), Lanes(environment, LANES, target="python", seed=3, limit=limit)
@@ -230,19 +239,20 @@ def test_the_interpreter_refuses_what_rounds_otherwise():
         Kernel(text)
 
 
-@pytest.fixture(scope="module")
-def simulated():
-    """What the simulator found, of everything at once: it needs a process of its own."""
+@functools.cache
+def simulated(names):
+    """What the simulator found, of all `names` at once: it needs a process of its own."""
     given = {**os.environ, "NUMBA_ENABLE_CUDASIM": "1"}
-    command = [sys.executable, "-m", "tests.kernels.cuda_simulation", *REVERSE, *ENVIRONMENTS]
+    command = [sys.executable, "-m", "tests.kernels.cuda_simulation", *names]
     done = subprocess.run(command, cwd=ROOT, env=given, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)
 
 
-@pytest.mark.parametrize("name", [*REVERSE, *sorted(ENVIRONMENTS)])
-def test_the_simulator_gives_the_oracles_bits(simulated, name):
-    found = simulated[name]
+@pytest.mark.parametrize("name", tiers([*REVERSE, *ENVIRONMENTS]))
+def test_the_simulator_gives_the_oracles_bits(name):
+    quick = name in QUICK
+    found = simulated(tuple(each for each in [*REVERSE, *ENVIRONMENTS] if (each in QUICK) == quick))[name]
     assert found["differ"] == [], f"after {found.get('step')} steps"
     assert found.get("ended", 1)
 
