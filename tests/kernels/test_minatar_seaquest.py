@@ -1,8 +1,10 @@
 """Seaquest against the package `minatar`, step for step on the same draws."""
 
+import numpy as np
 import pytest
 
-from tests.oracles.minatar import follow
+from tests.kernels.batch import Lanes
+from tests.oracles.minatar import Game, follow
 from workbench_kernels.envs import make
 from workbench_kernels.envs import minatar_seaquest as seaquest
 
@@ -111,6 +113,68 @@ def test_a_player_who_goes_on_after_the_end_sees_what_the_packages_does():
     assert total > 50
     assert player.ramp == seaquest.HARDEST
     assert player.enemies > 20
+
+
+def arrange(game, draw):
+    """Crowd the package's `game`: enemies in few cells and at the sides, divers beside the player, little air.
+
+    Returns:
+        The enemies in the order of their starts, with the kind.
+    """
+    game.sub_x, game.sub_y = int(draw.choice([0, 9, draw.integers(1, 9)])), int(draw.integers(0, 4))
+    game.sub_or = game.sub_x == 9 or (game.sub_x > 0 and bool(draw.integers(2)))
+    game.oxygen, game.diver_count = int(draw.choice([0, 1, 2, 60])), int(draw.choice([-1, 0, 1, 5, 5, 5, 6]))
+    game.surface = game.sub_y == 0
+    game.ramp_index = int(draw.integers(0, 20)) * game.ramping
+    game.e_spawn_speed, game.move_speed = 20 - game.ramp_index, 5 - min(game.ramp_index // 2, 3)
+    game.e_spawn_timer, game.d_spawn_timer = int(draw.integers(0, game.e_spawn_speed + 1)), 30
+    ways = draw.integers(0, 2, 9).astype(bool)
+    enemies = []
+    places = set()
+    for _ in range(int(draw.integers(2, 13))):
+        x, y = int(draw.choice([0, 9, *draw.integers(0, 10, 2)])), int(draw.integers(1, 4))
+        moves = int(draw.integers(0, 3))
+        submarine = int(draw.integers(2))
+        if (x, y, moves) not in places:
+            places.add((x, y, moves))
+            one = [x, y, bool(ways[y]), moves, *([int(draw.integers(0, 3))] * submarine)]
+            (game.e_subs if submarine else game.e_fish).append(one)
+            enemies.append((one, submarine))
+    game.e_bullets = [[int(draw.integers(0, 10)), y, bool(draw.integers(2))] for y in draw.integers(1, 9, 3).tolist()]
+    beside = max(game.sub_x - 1, 0), min(game.sub_x + 1, 9)
+    y = max(game.sub_y, 1)
+    game.divers = [[beside[0], y, True, int(draw.integers(0, 3))], [beside[1], y, False, int(draw.integers(0, 3))]]
+    game.f_bullets = [[int(draw.integers(0, 10)), int(draw.integers(1, 4)), bool(draw.integers(2))]]
+    game.shot_timer = int(draw.integers(0, 6))
+    return enemies
+
+
+def test_crowded_states_go_on_as_the_packages():
+    """States that hardly ever occur, with the enemies' order and timers, compared for a few steps."""
+    n, draw = 500, np.random.default_rng(0)
+    environment = make("MinAtar/Seaquest-v1", sticky=0.0)
+    ours = Lanes(environment, n)
+    games = [Game("seaquest", environment.options, 0, i) for i in range(n)]
+    for i, game in enumerate(games):
+        enemies = arrange(game.package.env, draw)
+        for name, value in hidden(game.package.env).items():
+            ours.state[environment.rows.index(name), i] = value
+        ours.state[seaquest.BULLET, i] = code(*game.package.env.f_bullets[0])
+        for k, (one, submarine) in enumerate(enemies):
+            ours.state[seaquest.ENEMY + k, i] = code(*one, submarine=submarine)
+    for _ in range(7):
+        action = draw.integers(0, 6, n)
+        ours.step(action, autoreset=False)
+        for i, game in enumerate(games):
+            env = game.package.env
+            assert game.act(int(action[i])) == (ours.reward[i], ours.terminated[i])
+            env.terminal = False
+            np.testing.assert_array_equal(ours.observation[:, i], game.observation())
+            expected = hidden(env)
+            assert {name: ours.state[environment.rows.index(name), i] for name in expected} == expected
+            codes = ours.state[seaquest.ENEMY : seaquest.ENEMY + seaquest.ENEMIES, i].tolist()
+            assert [c for c in codes if c and not c & seaquest.SUBMARINE] == [code(*one) for one in env.e_fish]
+            assert [c for c in codes if c & seaquest.SUBMARINE] == [code(*one, submarine=1) for one in env.e_subs]
 
 
 def standing(ramp_at):

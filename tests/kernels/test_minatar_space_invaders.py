@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from tests.oracles.minatar import follow
+from tests.kernels.batch import Lanes
+from tests.oracles.minatar import Game, follow
 from workbench_kernels.envs import make
 from workbench_kernels.envs import minatar_space_invaders as invaders
 
@@ -101,6 +102,51 @@ def test_aliens_left_alone_end_the_game_at_the_bottom_as_the_packages_do():
     assert player.lowest == 6
     assert terminations >= 20
     assert total > 0
+
+
+def arrange(game, draw):
+    """Put some aliens of a formation anywhere in the package's `game`, around the bottom too, and bullets among them.
+
+    Returns:
+        What our rows hold, as far as `hidden` does not say.
+    """
+    stands = draw.random((4, 6)) < draw.choice([0.1, 0.3, 0.8])
+    stands[draw.integers(4), draw.integers(6)] = True
+    columns = np.flatnonzero(stands.any(axis=0))
+    left, top = int(draw.integers(-columns[0], 10 - columns[-1])), int(draw.integers(0, 10))
+    game.alien_map[:] = 0
+    for row, column in np.argwhere(stands):
+        game.alien_map[(top + row) % 10, left + column] = 1
+    game.pos, game.alien_dir = int(draw.integers(0, 10)), int(draw.choice([-1, 1]))
+    game.ramp_index = int(draw.integers(0, 7))
+    game.enemy_move_interval = 12 - game.ramp_index
+    game.alien_move_timer, game.alien_shot_timer = int(draw.integers(0, 4)), int(draw.integers(0, 2))
+    cells = [int(draw.integers(0, 50)), int(draw.integers(50, 90))]
+    game.f_bullet_map.ravel()[cells] = 1
+    game.shot_timer = 5
+    game.e_bullet_map[9 - game.alien_shot_timer, draw.integers(0, 10)] = 1
+    aliens = sum(1 << k for k, stand in enumerate(stands.ravel()) if stand)
+    return {"aliens": aliens, "left": left, "top": top, "bullet_0": cells[0], "bullet_1": cells[1]}
+
+
+def test_scattered_states_go_on_as_the_packages():
+    """States that seldom or never occur, compared for a few steps."""
+    n, draw = 1000, np.random.default_rng(0)
+    environment = make("MinAtar/SpaceInvaders-v1", sticky=0.0)
+    ours = Lanes(environment, n)
+    games = [Game("space_invaders", environment.options, 0, i) for i in range(n)]
+    for i, game in enumerate(games):
+        for name, value in {**arrange(game.package.env, draw), **hidden(game.package.env)}.items():
+            ours.state[environment.rows.index(name), i] = value
+    for _ in range(5):
+        action = draw.integers(0, 4, n)
+        ours.step(action, autoreset=False)
+        for i, game in enumerate(games):
+            assert game.act(int(action[i])) == (ours.reward[i], ours.terminated[i])
+            game.package.env.terminal = False
+            np.testing.assert_array_equal(ours.observation[:, i], game.observation())
+            expected = hidden(game.package.env)
+            assert {name: ours.state[environment.rows.index(name), i] for name in expected} == expected
 
 
 @pytest.mark.parametrize("sticky", [-0.1, 1.5])

@@ -5,7 +5,7 @@ enemies as codes (below); the enemies' bullets, one bit each; the action taken l
 Observation [10, 10, 10]: player's front, player's back, the player's bullets, trail (where fish, submarines and divers
 come from), the enemies' bullets, fish, submarines, air, divers aboard, divers.
 Actions: stay, left, up, right, down, fire (`minimal=False`: the same). Reward: 1 an enemy; on surfacing with six divers
-1 for each twentieth step's worth of air left, 10 at most.
+1 for every 20 steps that the air would have lasted.
 End: touching an enemy or its bullet, no air, or surfacing without divers. Surfacing renews the air, costs a diver (all
 six, if six are aboard) and with `ramping` makes enemies start and move sooner.
 As in the package, surfacing with six leaves -1 aboard, and with fewer than none surfacing is free.
@@ -280,18 +280,27 @@ def move_enemies(i, state, here, kind):
     return struck, touched
 
 
+def any_enemy_bullets(i, state):
+    """Return whether any bullet of the enemies flies."""
+    bits = 0
+    for k in range(ENEMY_BULLETS, ENEMY_BULLETS + ROWS_BELOW):
+        bits |= state[k, i]
+    return bits != 0
+
+
 def move_enemy_bullets(i, state):
     """Move the enemies' bullets; return whether one is where the player is, before or after."""
+    if not any_enemy_bullets(i, state):
+        return False
     here = BOTH << state[X, i]
     own = ENEMY_BULLETS - 1 + state[Y, i]
     touched = 0
     for k in range(ENEMY_BULLETS, ENEMY_BULLETS + ROWS_BELOW):
         bits = state[k, i]
-        if bits != 0:
-            moved = ((bits << 1) & MOVED_RIGHT) | ((bits >> 1) & MOVED_LEFT)
-            state[k, i] = moved
-            if k == own:
-                touched = (bits | moved) & here
+        moved = ((bits << 1) & MOVED_RIGHT) | ((bits >> 1) & MOVED_LEFT)
+        state[k, i] = moved
+        if k == own:
+            touched = (bits | moved) & here
     return touched != 0
 
 
@@ -363,19 +372,23 @@ def observe(i, state, observation):
         if code != 0:
             observation[FRIENDLY + ((code & PLACE) >> 4) * SIDE + (code & COLUMN) - 1, i] = 1
     for k in range(DIVER, DIVER + DIVERS):
-        if state[k, i] != 0:
-            show(i, observation, DIVERS_SHOWN, state[k, i])
+        code = state[k, i]
+        if code != 0:
+            show(i, observation, DIVERS_SHOWN, code)
     for k in range(ENEMY, ENEMY + state[COUNT, i]):
-        show(i, observation, SUBMARINES if state[k, i] & SUBMARINE else FISH, state[k, i])
-    for y in range(ROWS_BELOW):
-        bits = state[ENEMY_BULLETS + y, i]
-        if bits != 0:
+        code = state[k, i]
+        show(i, observation, SUBMARINES if code & SUBMARINE else FISH, code)
+    if any_enemy_bullets(i, state):
+        for y in range(ROWS_BELOW):
+            bits = state[ENEMY_BULLETS + y, i]
+            bits |= bits >> SIDE
             for x in range(SIDE):
-                observation[HOSTILE + (y + 1) * SIDE + x, i] = ((bits | (bits >> SIDE)) >> x) & 1
+                observation[HOSTILE + (y + 1) * SIDE + x, i] = (bits >> x) & 1
+    air, aboard = state[AIR, i], state[ABOARD, i]
     for x in range(SIDE):
-        observation[AIR_GAUGE + LAST * SIDE + x, i] = AIR_CELL * (x + 1) <= state[AIR, i]
+        observation[AIR_GAUGE + LAST * SIDE + x, i] = AIR_CELL * (x + 1) <= air
     for x in range(LAST):
-        observation[DIVER_GAUGE + LAST * SIDE + x, i] = LAST - x <= state[ABOARD, i]
+        observation[DIVER_GAUGE + LAST * SIDE + x, i] = LAST - x <= aboard
 
 
 def environment(*, sticky: float = 0.1, ramping: bool = True, minimal: bool = True) -> Environment:
