@@ -1,11 +1,16 @@
 """Environments that play in the browser, by their own machine code and under the reader's keys."""
 
+import shutil
+
 import pytest
+from jupyterserver import REPOSITORY
 
 import workbench as wb
 from workbench_kernels.envs import ENVIRONMENTS
 
 pytestmark = pytest.mark.browser
+
+TUTORIAL = REPOSITORY / "notebooks" / "tutorials" / "02_your_own_environment.ipynb"
 
 
 @pytest.fixture
@@ -45,3 +50,22 @@ def test_every_environment_plays(opened, id):
         " || Number(document.querySelector('#episodes').value) >= 2",
         arg=before,
     )
+
+
+def test_the_tutorial_on_your_own_environment_plays_in_its_cell(open_lab, server, artefacts):
+    shutil.copyfile(TUTORIAL, server.notebooks / TUTORIAL.name)
+    lab = open_lab(server)
+    lab.open(TUTORIAL.name)
+    lab.run_all(timeout=300_000)
+    frame = lab.page.frame_locator(".jp-OutputArea iframe")
+    canvas = frame.locator("canvas")
+    canvas.scroll_into_view_if_needed()
+    canvas.click()
+    lab.page.keyboard.down("ArrowUp")  # burning all the time, the rocket leaves through the ceiling
+    episodes = frame.locator("#episodes")
+    before = int(episodes.text_content())
+    frame.locator(f"#episodes:not(:text-is('{before}'))").wait_for()
+    lab.page.screenshot(path=artefacts / "own-environment.png")
+    cells = [cell for cell in lab.save(TUTORIAL.name).cells if cell.cell_type == "code"]
+    outputs = [output for cell in cells for output in cell.outputs]
+    assert [output for output in outputs if output.output_type == "error"] == []
