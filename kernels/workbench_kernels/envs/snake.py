@@ -16,6 +16,7 @@ no body is; the lane is over if all die at once.
 
 import numpy as np
 
+from workbench_kernels.bits import bit, has, nth, ones
 from workbench_kernels.environment import Environment
 from workbench_kernels.pictures import Circle, Picture, Rectangle, Text
 from workbench_kernels.rng import integer
@@ -27,9 +28,7 @@ DEAD, ATE = 1, 2
 MAX_SIZE = 31
 MAX_SNAKES = 16
 TIME_LIMIT = 5000
-BIT = np.int64(1)
 NOTHING = np.int64(0)
-ONE = np.float32(1.0)
 COLOURS = ("#2f9e44", "#1971c2", "#e8590c", "#9c36b5")
 
 
@@ -48,19 +47,6 @@ def step_x(direction):
 def step_y(direction):
     """Return the rows of a move: -1, 0, 1, 0."""
     return (1 - (direction & 1)) * (direction - 1)
-
-
-def bit(x):
-    """Return the word of column `x`."""
-    return BIT << np.int64(x)
-
-
-def ones(word):
-    """Return how many of the lower 32 bits of `word` are set."""
-    word = word - ((word >> 1) & 0x55555555)
-    word = (word & 0x33333333) + ((word >> 2) & 0x33333333)
-    word = (word + (word >> 4)) & 0x0F0F0F0F
-    return ((word * 0x01010101) >> 24) & 0xFF
 
 
 def environment(
@@ -115,11 +101,7 @@ def environment(
             rank -= ones(word)
             y += 1
             word = free(i, state, y, on_food)
-        x = 0
-        while (rank > 0) | (((word >> x) & 1) == 0):
-            rank -= (word >> x) & 1
-            x += 1
-        return y * size + x
+        return y * size + nth(word, rank, size)
 
     def free(i, state, y, on_food):
         """Return the free cells of row `y`."""
@@ -147,7 +129,7 @@ def environment(
         state[snake + LENGTH, i] = 1
         state[snake + FATE, i] = 0
         state[snake + body + y, i] = np.int32(bit(x))
-        lies = (np.int64(state[y, i]) >> x) & 1
+        lies = has(state[y, i], x)
         state[y, i] = np.int32(np.int64(state[y, i]) & ~bit(x))
         state[food_count, i] -= np.int32(lies)
 
@@ -175,8 +157,8 @@ def environment(
     def leave_tail(i, state, snake):
         """Take the tail's cell off the body; the next one is the tail."""
         x, y = state[snake + TAIL_X, i], state[snake + TAIL_Y, i]
-        low = (state[way_low + y, i] >> x) & 1
-        high = (state[way_high + y, i] >> x) & 1
+        low = has(state[way_low + y, i], x)
+        high = has(state[way_high + y, i], x)
         direction = low + 2 * high
         state[snake + body + y, i] = np.int32(np.int64(state[snake + body + y, i]) & ~bit(x))
         state[snake + TAIL_X, i] = x + step_x(direction)
@@ -199,8 +181,8 @@ def environment(
         dead = not inside(x, y)
         ate = False
         if not dead:
-            ate = ((np.int64(state[y, i]) >> x) & 1) != 0
-            bitten = ((np.int64(state[first + body + y, i]) >> x) & 1) != 0
+            ate = has(state[y, i], x) != 0
+            bitten = has(state[first + body + y, i], x) != 0
             on_tail = (x == state[first + TAIL_X, i]) & (y == state[first + TAIL_Y, i])
             dead = bitten & (not on_tail)
         if not dead:
@@ -219,7 +201,7 @@ def environment(
         met = False
         for b in range(snakes):
             snake = first + b * stride
-            met |= ((np.int64(state[snake + body + y, i]) >> x) & 1) != 0
+            met |= has(state[snake + body + y, i], x) != 0
             same = (b != a) & (state[snake + X, i] == x) & (state[snake + Y, i] == y)
             met |= same
         return met
@@ -242,7 +224,7 @@ def environment(
             x, y = state[snake + X, i] + step_x(direction), state[snake + Y, i] + step_y(direction)
             ate = False
             if inside(x, y):
-                ate = ((np.int64(state[y, i]) >> x) & 1) != 0
+                ate = has(state[y, i], x) != 0
             if not ate:
                 leave_tail(i, state, snake)
             state[snake + HEADING, i] = direction
