@@ -9,10 +9,13 @@ ALIGNMENT = 64
 
 
 def aligned(shape: tuple[int, ...], dtype: Any) -> np.ndarray:
-    """Allocate a zeroed C-contiguous array whose first byte stands on a 64-byte boundary."""
+    """Allocate a zeroed C-contiguous array whose first byte stands on a 64-byte boundary.
+
+    The 64 bytes behind the last one are the array's as well, so that code may read a whole register there.
+    """
     dtype = np.dtype(dtype)
     size = int(np.prod(shape)) * dtype.itemsize
-    raw = np.zeros(size + ALIGNMENT, dtype=np.uint8)
+    raw = np.zeros(size + 2 * ALIGNMENT, dtype=np.uint8)
     start = -raw.ctypes.data % ALIGNMENT
     array: np.ndarray = raw[start : start + size].view(dtype).reshape(shape)
     return array

@@ -49,7 +49,6 @@ def fields(environment: Environment) -> tuple[Field, ...]:
         Field("action_mask", "bool", (*agents, legal), major),
         Field("global_state", "float32", (whole,), major),
         Field("final_global_state", "float32", (whole,), major),
-        Field("ended", "uint32"),
     )
 
 
@@ -78,7 +77,6 @@ class Buffers:
     action_mask: np.ndarray
     global_state: np.ndarray
     final_global_state: np.ndarray
-    ended: np.ndarray
 
     def __init__(self, environment: Environment, lanes: int) -> None:
         self.environment = environment
@@ -95,7 +93,7 @@ class Buffers:
 BUDGET = 32 * 1024
 """Bytes: the smallest L1 data cache of today's processors."""
 
-SELDOM = ("random", "final_observation", "global_state", "final_global_state", "cost", "ended")
+SELDOM = ("random", "final_observation", "global_state", "final_global_state", "cost")
 """Arrays that a step touches only where an episode ends, or that few environments have."""
 
 

@@ -7,7 +7,7 @@ Actions: push with 10 N to the left (0) or to the right (1). Reward: 1 a step, t
 import numpy as np
 
 from workbench_kernels.environment import Environment
-from workbench_kernels.mathematics import cosine, sine
+from workbench_kernels.mathematics import sine_cosine
 from workbench_kernels.pictures import Circle, Line, Picture, Rectangle
 from workbench_kernels.rng import draw, high_uniform, low_uniform
 from workbench_kernels.spaces import Box, Discrete
@@ -41,7 +41,7 @@ def step(i, state, action, reward, terminated, random):
     """Advance lane `i` by 0.02 s of explicit Euler."""
     x, x_dot, theta, theta_dot = state[X, i], state[X_DOT, i], state[THETA, i], state[THETA_DOT, i]
     force = FORCE if action[i] == 1 else -FORCE
-    sin, cos = sine(theta), cosine(theta)
+    sin, cos = sine_cosine(theta)
     pull = (force + POLE_MASS_LENGTH * theta_dot * theta_dot * sin) * INVERSE_MASS
     theta_acc = (GRAVITY * sin - cos * pull) / (HALF_LENGTH * (FOUR_THIRDS - POLE_MASS_FRACTION * cos * cos))
     x_acc = pull - POLE_MASS_LENGTH * INVERSE_MASS * theta_acc * cos

@@ -11,6 +11,7 @@ from typing import Any
 
 import numba
 import numpy as np
+from llvmlite import ir
 from numba.core import config, types
 from numba.extending import intrinsic, register_jitable
 from numba.np import arrayobj
@@ -25,40 +26,30 @@ CHECKED = bool(config.BOUNDSCHECK)  # type: ignore[attr-defined]
 
 UNCOMPILED = bool(config.DISABLE_JIT)  # type: ignore[attr-defined]
 
+OPTIONS: Any = {"nogil": True, "error_model": "numpy", "_nrt": False}
+"""How drivers are compiled. They allocate nothing, so numba may leave reference counts alone: touched in an inner loop
+they keep it from vectorising (GAE on [128, 4096]: 0.60 ms with them, 0.19 ms without)."""
+
+INLINED = {"forceinline": True}
+"""How lane functions are. Left to itself LLVM calls a large step, and a loop that calls does not vectorise: Acrobot 11
+against 109 M steps/s."""
+
 _registered: set[FunctionType] = set()
 _launch = threading.Lock()
 
 
 def compilable(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Let numba compile `function` and what it calls wherever a driver names them, inlined.
-
-    Left to itself LLVM calls a large step, and a loop that calls does not vectorise: Acrobot 11 against 109 M steps/s.
-    """
+    """Let numba compile `function` and what it calls wherever a driver names them."""
     for part in reachable(function):  # type: ignore[arg-type]
         if part not in _registered:
-            register_jitable(forceinline=True)(part)
+            register_jitable(**INLINED)(part)
             _registered.add(part)
     return function
 
 
-def _compile(driver: Callable[..., None], parallel: bool, signature: Any = None) -> Callable[..., None]:
-    """Compile `driver`.
-
-    Drivers allocate nothing, so numba may leave reference counts alone: touched in an inner loop they keep it from
-    vectorising (GAE on [128, 4096]: 0.60 ms with them, 0.19 ms without). Parallel launches take turns: one already uses
-    every core, and not every threading layer that numba may find is safe to enter twice.
-    """
-    options: Any = {"parallel": parallel, "cache": True, "nogil": True, "error_model": "numpy", "_nrt": False}
-    compiled: Callable[..., None] = numba.njit(signature, **options)(driver)
-    if not parallel:
-        return compiled
-
-    def launch(*arguments: Any) -> None:
-        with _launch:
-            compiled(*arguments)
-
-    launch.dispatcher = compiled  # type: ignore[attr-defined]
-    return launch
+def _compile(driver: Callable[..., None], signature: Any = None, *, parallel: bool = False) -> Callable[..., None]:
+    compiled: Callable[..., None] = numba.njit(signature, parallel=parallel, cache=True, **OPTIONS)(driver)
+    return compiled
 
 
 def views(environment: Environment) -> Any:
@@ -105,26 +96,59 @@ def views(environment: Environment) -> Any:
     return see
 
 
-def _key(environment: Environment, parallel: bool) -> int:
+@intrinsic
+def ending(_: Any, terminated: Any, truncated: Any, first: Any, count: Any) -> Any:
+    """Return which of up to 64 lanes ended, one bit a lane: two loads, and the sign bits of a comparison.
+
+    It reads 64 flags whatever the count; arrays end 64 bytes before their memory does.
+    """
+
+    def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        flags = ir.VectorType(ir.IntType(8), 64)
+        read = []
+        for kind, value in zip(signature.args[:2], arguments[:2], strict=True):
+            data = context.make_array(kind)(context, builder, value).data
+            place = builder.bitcast(builder.gep(data, [arguments[2]]), flags.as_pointer())
+            read.append(builder.load(place, align=1))
+        either = builder.or_(*read)
+        bits = builder.icmp_unsigned("!=", either, ir.Constant(flags, [0] * 64))
+        word = builder.bitcast(bits, ir.IntType(64))
+        unused = builder.sub(ir.Constant(ir.IntType(64), 64), arguments[3])
+        return builder.and_(word, builder.lshr(ir.Constant(ir.IntType(64), -1), unused))
+
+    return types.uint64(terminated, truncated, first, count), codegen
+
+
+@intrinsic
+def lowest(_: Any, bits: Any) -> Any:
+    """Return the place of the lowest bit that is set."""
+
+    def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:  # noqa: ARG001
+        return builder.cttz(arguments[0], ir.Constant(ir.IntType(1), 1))
+
+    return types.uintp(bits), codegen
+
+
+def _key(environment: Environment) -> int:
     """Return a fingerprint of everything that decides the machine code of `environment`."""
     functions = drivers.lane_functions(environment).values()
-    described = {
-        "fields": fields(environment),
-        "block": block_lanes(environment),
-        "parallel": parallel,
-        "checked": CHECKED,
-    }
+    described = {"fields": fields(environment), "block": block_lanes(environment), "how": [OPTIONS, INLINED, CHECKED]}
     return fingerprint(*functions, extra=described)
 
 
-def _bound(driver: Callable[..., None], environment: Environment, *, parallel: bool) -> FunctionType:
+def _names(environment: Environment) -> dict[str, Any]:
+    """Return what a driver of `environment` is bound to."""
     functions = drivers.lane_functions(environment)
     for function in functions.values():
         compilable(function)
-    names = {"loop": numba.prange if parallel else range, "BLOCK": block_lanes(environment), **functions}
-    if not UNCOMPILED:
-        names["see"] = views(environment)
-    return drivers.bind(driver, _key(environment, parallel), **names)
+    names: dict[str, Any] = {"BLOCK": block_lanes(environment), **functions}
+    return names if UNCOMPILED else {**names, **intrinsics(environment)}
+
+
+def intrinsics(environment: Environment) -> dict[str, Any]:
+    """Return what compiled code does otherwise than the drivers' Python says."""
+    found: dict[str, Any] = {"see": views(environment), "lowest": lowest}
+    return {**found, "ending": ending} if environment.agents == 1 else found
 
 
 ADDRESSES = types.Array(types.uint64, 1, "C", readonly=False)
@@ -137,8 +161,8 @@ def _handle(b: Buffers) -> Any:
 
 def vector_reset(environment: Environment) -> Callable[[Buffers], None]:
     """Build the function that resets every lane."""
-    bound = _bound(drivers.reset, environment, parallel=False)
-    compiled = _compile(bound, parallel=False, signature=types.void(ADDRESSES, types.intp))
+    bound = drivers.bind(drivers.reset, _key(environment), **_names(environment))
+    compiled = _compile(bound, types.void(ADDRESSES, types.intp))
 
     def reset(b: Buffers) -> None:
         compiled(_handle(b), b.lanes)
@@ -147,17 +171,31 @@ def vector_reset(environment: Environment) -> Callable[[Buffers], None]:
 
 
 def vector_step(environment: Environment, *, parallel: bool = False) -> Callable[[Buffers, int, bool], None]:
-    """Build the function that advances every lane by one step and resets those that ended."""
-    driver = drivers.step_together if environment.lane_major else drivers.step_apart
-    bound = _bound(driver, environment, parallel=parallel)
-    signature = types.void(ADDRESSES, types.intp, types.int32, types.boolean)
-    compiled = _compile(bound, parallel, signature)
+    """Build the function that advances every lane by one step and resets those that ended.
+
+    Parallel launches take turns: one already uses every core, and not every threading layer that numba may find is safe
+    to enter twice.
+    """
+    key = _key(environment)
+    body = drivers.step_together if environment.lane_major else drivers.step_apart
+    part = register_jitable(drivers.bind(body, key, **_names(environment)))
+    everything = (ADDRESSES, types.intp, types.int32, types.boolean)
+    if not parallel:
+        compiled = _compile(drivers.bind(drivers.step, key, part=part), types.void(*everything))
+    else:
+        shared = drivers.bind(drivers.step_shared, key, part=part, BLOCK=block_lanes(environment), loop=numba.prange)
+        compiled = _compile(shared, types.void(*everything, types.intp), parallel=True)
 
     def step(b: Buffers, limit: int, autoreset: bool = True) -> None:
         compiled(_handle(b), b.lanes, limit, autoreset)
 
-    step.compiled = compiled  # type: ignore[attr-defined]
-    return step
+    def step_shared(b: Buffers, limit: int, autoreset: bool = True) -> None:
+        with _launch:
+            compiled(_handle(b), b.lanes, limit, autoreset, numba.get_num_threads())
+
+    chosen: Any = step_shared if parallel else step
+    chosen.compiled = compiled
+    return chosen  # type: ignore[no-any-return]
 
 
 @numba.njit(cache=True, nogil=True, error_model="numpy")
@@ -189,13 +227,17 @@ this the running row would leave the caches."""
 def scan(kernel: Callable[..., None], *, reverse: bool, parallel: bool = False) -> Callable[..., None]:
     """Build the loops over time (backwards if `reverse`) and lanes; the first argument is [T, B]."""
     names = {"cell": compilable(kernel), "loop": numba.prange if parallel else range}
-    key = fingerprint(kernel, extra={"parallel": parallel, "checked": CHECKED})
+    key = fingerprint(kernel, extra={"parallel": parallel, "how": [OPTIONS, INLINED, CHECKED]})
     driver = drivers.scan_backwards if reverse else drivers.scan_forwards
-    compiled = _compile(drivers.bind(driver, key, **names), parallel)
+    compiled = _compile(drivers.bind(driver, key, **names), parallel=parallel)
 
     def run(first: Any, *arguments: Any) -> None:
-        threads = numba.get_num_threads() if parallel else 1
-        compiled(min(max(-(-first.shape[1] // threads), 256), ROW), first, *arguments)
+        if not parallel:
+            compiled(min(first.shape[1], ROW), first, *arguments)
+            return
+        with _launch:
+            width = min(max(-(-first.shape[1] // numba.get_num_threads()), 256), ROW)
+            compiled(width, first, *arguments)
 
     run.compiled = compiled  # type: ignore[attr-defined]
     return run

@@ -149,7 +149,7 @@ class Module:
 def environment_object(environment: Environment) -> bytes:
     """Emit `seed`, `reset` and `step` of `environment`."""
     module = Module()
-    names = {"BLOCK": block_lanes(environment), "see": cpu.views(environment), **drivers.lane_functions(environment)}
+    names = {"BLOCK": block_lanes(environment), **cpu.intrinsics(environment), **drivers.lane_functions(environment)}
     count = LONG(len(fields(environment)))
 
     def export(name: str, driver: Callable[..., None], signature: tuple[Any, ...], more: list[Any]) -> None:
@@ -166,8 +166,8 @@ def environment_object(environment: Environment) -> bytes:
 
     export("seed", seed_lanes, (types.uint64,), [LONG])
     export("reset", drivers.reset, (), [])
-    step = drivers.step_together if environment.lane_major else drivers.step_apart
-    export("step", step, (types.int32, types.boolean), [INT, INT])
+    names["part"] = drivers.bind(drivers.step_together if environment.lane_major else drivers.step_apart, 0, **names)
+    export("step", drivers.step, (types.int32, types.boolean), [INT, INT])
     return module.emit()
 
 
