@@ -1,4 +1,6 @@
-"""2048 against a board of lists, whose lines are merged tile by tile: step for step and draw for draw."""
+"""2048 against a board of tuples, whose lines are merged tile by tile: step for step and draw for draw."""
+
+import functools
 
 import numpy as np
 import pytest
@@ -11,6 +13,7 @@ UP, RIGHT, DOWN, LEFT = range(4)
 ALL = ("state", "random", "reward", "terminated", "truncated", "observation", "final_observation", "action_mask")
 
 
+@functools.cache
 def merge_line(tiles):
     """Return a line of values after a move towards its first cell, and the score."""
     rest, done, score = [tile for tile in tiles if tile], [], 0
@@ -20,21 +23,24 @@ def merge_line(tiles):
             tile += rest.pop(0)
             score += tile
         done.append(tile)
-    return done + [0] * (len(tiles) - len(done)), score
+    return (*done, *[0] * (len(tiles) - len(done))), score
 
 
 def move(board, direction):
     """Return the rows of values after a move, and the score."""
-    lines = [list(line) for line in zip(*board, strict=True)] if direction in (UP, DOWN) else [list(r) for r in board]
-    turned = [line[::-1] if direction in (RIGHT, DOWN) else line for line in lines]
-    merged = [merge_line(line) for line in turned]
-    lines = [line[::-1] if direction in (RIGHT, DOWN) else line for line, _ in merged]
-    lines = [list(line) for line in zip(*lines, strict=True)] if direction in (UP, DOWN) else lines
-    return lines, sum(score for _, score in merged)
+    lines = list(zip(*board, strict=True)) if direction in (UP, DOWN) else board
+    if direction in (RIGHT, DOWN):
+        merged = [merge_line(line[::-1]) for line in lines]
+        lines = [line[::-1] for line, _ in merged]
+    else:
+        merged = [merge_line(line) for line in lines]
+        lines = [line for line, _ in merged]
+    rows = list(zip(*lines, strict=True)) if direction in (UP, DOWN) else lines
+    return rows, sum(score for _, score in merged)
 
 
 class Naive:
-    """One lane: four lists of values."""
+    """One lane: four rows of values."""
 
     def __init__(self, lane, seed):
         self.random = np.zeros((rng.ROWS, lane + 1), np.uint32)
@@ -43,14 +49,17 @@ class Naive:
         self.reset()
 
     def reset(self):
-        self.board = [[0] * 4 for _ in range(4)]
+        self.board = [(0,) * 4] * 4
+        every = [(y, x) for y in range(4) for x in range(4)]
         for _ in range(2):
-            self.spawn(int(rng.draw(self.lane, self.random)))
+            self.spawn(every)
 
-    def spawn(self, bits):
-        free = [(y, x) for y in range(4) for x in range(4) if not self.board[y][x]]
+    def spawn(self, order):
+        bits = int(rng.draw(self.lane, self.random))
+        free = [(y, x) for y, x in order if not self.board[y][x]]
         y, x = free[(bits & 0xFFFFFFFF) * len(free) >> 32]
-        self.board[y][x] = 2 if (bits >> 40) < 0.9 * 2**24 else 4
+        row = self.board[y]
+        self.board[y] = (*row[:x], 2 if (bits >> 40) < 0.9 * 2**24 else 4, *row[x + 1 :])
 
     def legal(self):
         return [move(self.board, direction)[0] != self.board for direction in range(4)]
@@ -58,9 +67,12 @@ class Naive:
     def step(self, action):
         before = self.board
         self.board, score = move(self.board, action)
-        bits = int(rng.draw(self.lane, self.random))
         if self.board != before:
-            self.spawn(bits)
+            away = range(3, -1, -1) if action in (RIGHT, DOWN) else range(4)
+            frame = [(line, k) for line in range(4) for k in away]
+            self.spawn([(k, line) if action in (UP, DOWN) else (line, k) for line, k in frame])
+        else:
+            rng.draw(self.lane, self.random)
         return score
 
     def observation(self):
@@ -97,7 +109,7 @@ def test_a_hundred_thousand_steps_equal_a_naive_2048(game):
             assert over == ours.terminated[i]
             assert ours.truncated[i] == (elapsed[i] + 1 >= limit)
             lost, nothing = lost + over, nothing + (naive.board == before)
-            greatest = max(greatest, max(map(max, naive.board)))
+            greatest = max(greatest, *map(max, naive.board))
             if over or ours.truncated[i]:
                 assert ours.final_observation[:, i].tolist() == np.ravel(naive.observation()).tolist()
                 naive.reset()
@@ -116,8 +128,8 @@ def test_every_line_of_tiles_up_to_the_greatest_merges_as_lists_do(game):
     lines = np.stack(np.meshgrid(*[np.arange(18)] * 4, indexing="ij"), axis=-1).reshape(-1, 4)
     lines = lines[(lines == 17).sum(axis=1) <= 1]
     lanes = len(lines)
-    expected = {True: [merge_line([2**e if e else 0 for e in line]) for line in lines.tolist()]}
-    reversed_lines = [merge_line([2**e if e else 0 for e in line[::-1]]) for line in lines.tolist()]
+    expected = {True: [merge_line(tuple(2**e if e else 0 for e in line)) for line in lines.tolist()]}
+    reversed_lines = [merge_line(tuple(2**e if e else 0 for e in line[::-1])) for line in lines.tolist()]
     expected[False] = [(line[::-1], score) for line, score in reversed_lines]
     ours = Lanes(game, lanes, seed=1)
     which = np.arange(lanes) % 4

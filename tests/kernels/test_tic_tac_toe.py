@@ -5,6 +5,7 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
+from pettingzoo.classic.tictactoe import tictactoe
 
 from tests.kernels.batch import TARGETS, Lanes
 from workbench_kernels import rng
@@ -103,6 +104,38 @@ def test_a_hundred_thousand_steps_equal_a_naive_game(players):
                 assert ours.observation[..., i].ravel().tolist() == game.observation()
                 assert ours.action_mask[..., i].ravel().tolist() == game.mask()
     assert min(results.values()) > 500
+
+
+def test_games_equal_pettingzoos():
+    """Its board runs down the columns first, so cells are the same ones under a reflection."""
+    ours = Lanes(make("workbench/TicTacToe-v0", players=2), 1, seed=2)
+    original = tictactoe.env()
+    draw = np.random.default_rng(5)
+    ends = []
+    for _ in range(250):
+        original.reset()
+        ours.state[:, 0] = 0
+        done = False
+        while not done:
+            seen, _, _, _, _ = original.last()
+            player = original.agents.index(original.agent_selection)
+            # One action in forty may be illegal.
+            mask = seen["action_mask"] if draw.random() > 0.025 else np.ones(9)
+            action = int((draw.random(9) * mask).argmax())
+            legal = seen["action_mask"][action]
+            original.step(action)
+            ours.step([[action], [action]], autoreset=False)
+            rewards = [original.rewards[agent] for agent in original.possible_agents]
+            done = original.terminations["player_1"]
+            assert ours.terminated[:, 0].tolist() == [done, done]
+            # There the loser of an illegal action pays, and the other gets nothing.
+            assert ours.reward[player, 0] == rewards[player]
+            assert ours.reward[1 - player, 0] == (rewards[1 - player] if legal else 1)
+            for a, agent in enumerate(original.possible_agents):
+                planes = np.moveaxis(original.observe(agent)["observation"], -1, 0)
+                assert ours.observation[a, :18, 0].tolist() == planes.ravel().tolist()
+            ends += [(rewards[0], bool(legal))] if done else []
+    assert set(ends) == {(1, True), (-1, True), (0, True), (-1, False), (0, False)}
 
 
 @pytest.mark.parametrize("players", [1, 2])

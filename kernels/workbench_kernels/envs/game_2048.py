@@ -93,19 +93,6 @@ def total(tiles):
     return (one_pair & ~THREE) + (other_pair & ~THREE)
 
 
-def spawn(i, state, bits, tile):
-    """Put `tile` on an empty cell of lane `i`, uniformly: the low word says on which, from the upper left on."""
-    count = NOTHING
-    for k in range(CELLS):
-        count += state[k, i] == 0
-    rank = np.int64(low_integer(bits, count))
-    for k in range(CELLS):
-        empty = state[k, i] == 0
-        if empty & (rank == 0):
-            state[k, i] = tile
-        rank -= empty
-
-
 def two_or_four(bits):
     """Return the exponent of a new tile: the high word says which."""
     return TWO if high_uniform(bits) < SHARE_OF_TWOS else FOUR
@@ -135,18 +122,23 @@ def reset(i, state, random):
     """Start lane `i` with two tiles."""
     for k in range(CELLS):
         state[k, i] = 0
-    for _ in range(2):
-        bits = draw(i, random)
-        spawn(i, state, bits, two_or_four(bits))
+    bits, more_bits = draw(i, random), draw(i, random)
+    cell, other = low_integer(bits, CELLS), low_integer(more_bits, CELLS - 1)
+    other += other >= cell
+    state[np.uintp(cell), i] = two_or_four(bits)
+    state[np.uintp(other), i] = two_or_four(more_bits)
 
 
 def step(i, state, action, reward, terminated, random):
-    """Move the tiles of lane `i`, all four lines at once."""
+    """Move the tiles of lane `i`, all four lines at once, then bring a new one.
+
+    The low word of the draw says on which empty cell, counted line by line, and in a line from the wall moved to.
+    """
     direction = action[i]
     vertical = (direction == UP) | (direction == DOWN)
+    to_the_end = (direction == RIGHT) | (direction == DOWN)
     along = 4 if vertical else 1
     across = np.uintp(1 if vertical else 4)
-    to_the_end = (direction == RIGHT) | (direction == DOWN)
     first = np.uintp(3 * along if to_the_end else 0)
     second = np.uintp(2 * along if to_the_end else along)
     third = np.uintp(along if to_the_end else 2 * along)
@@ -155,15 +147,27 @@ def step(i, state, action, reward, terminated, random):
     old_c, old_d = cells(i, state, third, across), cells(i, state, fourth, across)
     a, b, c, d = slid(old_a, old_b, old_c, old_d)
     a, b, c, d, made, also_made = merged(a, b, c, d)
+    moved = ((a ^ old_a) | (b ^ old_b) | (c ^ old_c) | (d ^ old_d)) != 0
+    # Byte k: how many cells are empty in the lines up to k. They lie at the ends of their lines.
+    room = ((empties(a) & ONES) + (empties(b) & ONES) + (empties(c) & ONES) + (empties(d) & ONES)) * ONES
+    bits = draw(i, random)
+    rank = np.int64(low_integer(bits, (room >> 24) & BYTE))
+    line = (((((rank * ONES) | UPPER) - room) & UPPER) >> 7) * ONES >> 24 & THREE
+    place = 4 + rank - ((room >> (8 * line)) & BYTE)
+    tile = np.int64(two_or_four(bits) if moved else NO_TILE) << (8 * line)
+    a += tile if place == 0 else NOTHING
+    b += tile if place == 1 else NOTHING
+    c += tile if place == 2 else NOTHING
+    d += tile if place == 3 else NOTHING
     put(i, state, first, across, a)
     put(i, state, second, across, b)
     put(i, state, third, across, c)
     put(i, state, fourth, across, d)
-    moved = ((a ^ old_a) | (b ^ old_b) | (c ^ old_c) | (d ^ old_d)) != 0
-    bits = draw(i, random)
-    spawn(i, state, bits, two_or_four(bits) if moved else NO_TILE)
+    gaps = empties(a) | empties(b) | empties(c) | empties(d)
+    meet = pairs(a, b) | pairs(b, c) | pairs(c, d)
+    meet |= pairs(a, a >> 8) | pairs(b, b >> 8) | pairs(c, c >> 8) | pairs(d, d >> 8)
     reward[i] = np.float32(total(made) + total(also_made))
-    terminated[i] = legal_moves(i, state) == 0
+    terminated[i] = (gaps | meet) == 0
 
 
 def observe(i, state, observation):
