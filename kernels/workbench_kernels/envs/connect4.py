@@ -91,7 +91,7 @@ def step_alone(i, state, action, reward, terminated, random):
     own |= disc
     illegal = disc == 0
     won = four(own)
-    over = illegal | won | ((own | other) == BOARD)
+    over = illegal | won
     legal = ~(own | other) & TOP
     column = nth(legal, low_integer(bits, max(ones(legal), 1)), COLUMNS)
     if not over:
