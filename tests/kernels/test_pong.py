@@ -128,7 +128,7 @@ def test_a_hundred_thousand_steps_equal_a_flight_from_event_to_event(players):
         returns += (lanes.state[X_DOT] * before[X_DOT] < 0).sum() - np.abs(gained).sum()
     assert compared > 0.999 * many * steps
     assert points > 200
-    assert games > 50
+    assert games > 30
     assert returns > 800
 
 
