@@ -81,7 +81,7 @@ def folded(x):
     return np.where(x > 12, 24 - x, x)
 
 
-STEEP = np.linspace(-0.9, 0.9, 19)[:, None]
+STEEP = np.linspace(-0.75, 0.75, 19)[:, None]
 
 
 class Player:
@@ -96,7 +96,7 @@ class Player:
         paddle, x, y = (seen[0] + 1) * 6, (seen[1] + 1) * 6, (seen[2] + 1) * 8
         x_dot, y_dot = seen[3] / 1.6, seen[4] / 1.6
         down = (y_dot > 0) & (y > 8)
-        lands = np.where(down, folded(x + x_dot * np.ceil((16 - y) / np.abs(y_dot))), x)
+        lands = np.where(down, folded(x + x_dot * np.ceil((16 - y) / np.abs(y_dot) - 1e-4)), x)
         bricks = seen[6:].reshape(6, 12, -1)
         hits = np.zeros((len(STEEP), len(x)))
         for row in range(6):
@@ -105,7 +105,7 @@ class Player:
         best = (hits + self.draw.random(hits.shape)).argmax(axis=0)
         self.offset = np.where(down & ~self.down, STEEP[best, 0], self.offset)
         self.down = down
-        away = np.clip(lands - self.offset, 1, 11) - paddle
+        away = np.clip(lands - self.offset, 0.7, 11.3) - paddle
         action = np.where(away < -0.18, LEFT, np.where(away > 0.18, RIGHT, STAY))
         anything = self.draw.random(len(x)) < self.careless
         return np.where(anything, self.draw.integers(0, 3, len(x)), action)
