@@ -24,6 +24,7 @@ from workbench_kernels.spaces import Box, Discrete
 
 ROWS = 6
 COLUMNS = 12
+LAST_COLUMN = np.int32(COLUMNS - 1)
 STATE = ("paddle", "x", "y", "x_dot", "y_dot", "lives", "standing", *(f"brick_{k}" for k in range(ROWS * COLUMNS)))
 PADDLE, X, Y, X_DOT, Y_DOT, LIVES, STANDING, BRICKS = range(8)
 ALL_LIVES = len(STATE)
@@ -79,7 +80,8 @@ def strike(i, state, x, y):
     row = np.int32(y) - WALL_TOP
     if (row < 0) | (row >= ROWS):
         return ZERO
-    brick = BRICKS + row * COLUMNS + min(np.int32(x), COLUMNS - 1)
+    column = min(np.int32(x), LAST_COLUMN)
+    brick = BRICKS + row * COLUMNS + column
     stood = state[brick, i]
     state[brick, i] = ZERO
     state[STANDING, i] -= stood
