@@ -4,7 +4,7 @@
 .DELETE_ON_ERROR:
 .SUFFIXES:
 .DEFAULT_GOAL := help
-.PHONY: help setup demo lab test check lint types coverage format learning browser docs wheel bench clean
+.PHONY: help setup demo lab test check lint types coverage bounds format learning browser docs wheel bench clean
 
 BIN := .venv/bin
 READY := .venv/ready
@@ -12,6 +12,8 @@ WHOLE := .venv/whole
 ARGS ?=
 TUTORIAL := notebooks/tutorials/01_first_run.ipynb
 RUN := runs/demo-$(shell date +%Y%m%d-%H%M%S)
+# What every environment must hold, and every recursion: run again without the compiler, and with bounds checked.
+CONTRACT := tests/contract/test_environments.py $(addprefix tests/kernels/test_,arrays.py cpu_target.py mathematics.py returns.py rng.py)
 # COVER=1 makes `test` measure coverage on its way.
 PYTEST := $(BIN)/python -m $(if $(COVER),coverage run -m,) pytest
 
@@ -63,10 +65,13 @@ lint: $(WHOLE) ## check style, docstrings and format
 types: $(WHOLE) ## check types, strictly
 	$(BIN)/mypy
 
-coverage: $(WHOLE) ## finish the measurement `make test COVER=1` began: the kernels with the JIT off, then the report
-	NUMBA_DISABLE_JIT=1 $(BIN)/python -m coverage run -m pytest tests/kernels
+coverage: $(WHOLE) ## finish the measurement `make test COVER=1` began: the contract with the JIT off, then the report
+	NUMBA_DISABLE_JIT=1 $(BIN)/python -m coverage run -m pytest $(CONTRACT)
 	$(BIN)/python -m coverage combine --quiet
 	$(BIN)/python -m coverage report
+
+bounds: $(WHOLE) ## run the contract with every access to an array checked
+	NUMBA_BOUNDSCHECK=1 $(BIN)/python -m pytest $(CONTRACT)
 
 format: $(WHOLE) ## rewrite the sources to the style
 	$(BIN)/ruff check --fix

@@ -115,7 +115,7 @@ def test_an_absent_library_has_no_version():
 
 def test_make_help_lists_every_target():
     done = subprocess.run(["make", "help"], check=True, capture_output=True, text=True, cwd=ROOT)
-    for target in ("demo", "lab", "test", "check", "learning", "browser", "docs", "wheel", "bench", "clean"):
+    for target in ("demo", "lab", "test", "check", "learning", "bounds", "browser", "docs", "wheel", "bench", "clean"):
         assert re.search(rf"^  {target} +\S", done.stdout, re.MULTILINE)
 
 

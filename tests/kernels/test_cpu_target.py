@@ -1,9 +1,11 @@
 """The compiler's side: packed instructions, a cache that hits across processes, and never serves stale code."""
 
 import json
+import os
 import re
 import subprocess
 import sys
+from pathlib import Path
 
 import numba
 import numpy as np
@@ -14,6 +16,7 @@ from workbench_kernels.envs import make
 from workbench_kernels.targets import cpu
 from workbench_kernels.targets.fingerprint import fingerprint
 
+ROOT = Path(__file__).parents[2]
 with_jit = pytest.mark.skipif(numba.config.DISABLE_JIT, reason="there is no machine code with the JIT off")
 
 ENVIRONMENT = """
@@ -77,12 +80,14 @@ def packed(assembly, operation):
 
 
 @with_jit
-def test_cartpole_and_gae_use_packed_instructions(monkeypatch, tmp_path):
+@pytest.mark.skipif(bool(numba.config.BOUNDSCHECK), reason="a check of every access is a branch in every lane")
+def test_cartpole_acrobot_and_gae_use_packed_instructions(monkeypatch, tmp_path):
     # Machine code that comes from the cache cannot be inspected.
     monkeypatch.setattr(numba.config, "CACHE_DIR", str(tmp_path))
-    assembly = next(iter(cpu.vector_step(make("CartPole-v1")).compiled.inspect_asm().values()))
-    assert packed(assembly, "mul") >= 20
-    assert packed(assembly, "div") >= 1
+    for id, products in (("CartPole-v1", 20), ("Acrobot-v1", 300)):
+        assembly = next(iter(cpu.vector_step(make(id)).compiled.inspect_asm().values()))
+        assert packed(assembly, "mul") >= products, id
+        assert packed(assembly, "div") >= 1, id
     gae = cpu.scan(returns.gae, reverse=True, parallel=False)
     x, flag = np.zeros((2, 4), np.float32), np.zeros((2, 4), np.bool_)
     gae(x, x, x, flag, flag, np.float32(1), np.float32(1), np.zeros_like(x))
@@ -102,3 +107,36 @@ def test_the_fingerprint_sees_code_constants_and_callees_and_nothing_else():
     edits = [("LIMIT = 3", "LIMIT = 4"), ("LIMIT = 3", "LIMIT = 3.0"), ("x + 1", "x + 2"), ("* LIMIT", "+ LIMIT")]
     fingerprints = {build(base.replace(old, new)) for old, new in edits}
     assert len(fingerprints | {build(base)}) == len(edits) + 1
+
+
+OPTIONS = """
+import sys
+import numpy as np
+from tests.kernels.batch import Lanes
+from workbench_kernels.envs import make
+
+for size in map(int, sys.argv[1:]):
+    environment = make("workbench/DeepSea-v0", size=size)
+    ours, oracle = (Lanes(environment, 7, target=target, seed=1) for target in ("cpu", "python"))
+    draw = np.random.default_rng(0)
+    for _ in range(3 * size):
+        action = draw.integers(2, size=7)
+        ours.step(action)
+        oracle.step(action)
+        for name in ("state", "observation", "reward", "terminated"):
+            np.testing.assert_array_equal(getattr(ours, name), getattr(oracle, name), err_msg=f"{name}, size {size}")
+"""
+
+
+@with_jit
+def test_one_option_from_the_cache_and_another_compiled_do_not_meet(tmp_path):
+    # Their lane functions have the same names. Called, not inlined, they met under one symbol in the linker.
+    def run(*sizes):
+        command = [sys.executable, "-c", OPTIONS, *map(str, sizes)]
+        given = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path)}
+        done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, env=given)
+        assert done.returncode == 0, done.stderr
+
+    run(10)
+    run(10, 12)
+    run(14, 12, 10)
