@@ -82,15 +82,16 @@ def play(i, state, left_way, right_way, random):
     until = min((ONE - ahead * x) / speed, ONE) if arrives else ONE
     y, y_dot = reflect(state[Y, i] + until * state[Y_DOT, i], state[Y_DOT, i])
     offset = (y - (right if ahead > ZERO else left)) * PER_REACH
+    returned = arrives & (abs(offset) <= ONE)  # `arrives` would do below, but LLVM makes a branch of it
     lost = arrives & (abs(offset) > ONE)
 
     faster = min(speed * GAIN, SPEED_LIMIT)
     rest = ONE - until
     y_after, y_dot_after = reflect(y + rest * (offset * faster), offset * faster)
-    x = ahead * (ONE - rest * faster) if arrives else x + x_dot
-    x_dot = -ahead * faster if arrives else x_dot
-    y = y_after if arrives else y
-    y_dot = y_dot_after if arrives else y_dot
+    x = ahead * (ONE - rest * faster) if returned else x + x_dot
+    x_dot = -ahead * faster if returned else x_dot
+    y = y_after if returned else y
+    y_dot = y_dot_after if returned else y_dot
 
     won = ahead if lost else ZERO
     left_score = state[LEFT_SCORE, i] + max(won, ZERO)
