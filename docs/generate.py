@@ -7,6 +7,7 @@
 
 import contextlib
 import importlib
+import inspect
 import io
 import json
 import os
@@ -23,6 +24,7 @@ GENERATED = ROOT / "docs" / "generated"
 PARTS = GENERATED / "parts"
 RESULTS = ROOT / "benchmarks" / "results"
 EVIDENCE, THROUGHPUT = RESULTS / "ppo_cartpole.json", RESULTS / "throughput.json"
+KERNELS = RESULTS / "kernels.json"
 CURVE = ROOT / "docs" / "images" / "ppo_cartpole.png"
 BLOCK = re.compile(r"(<!-- measured -->\n).*?(<!-- /measured -->)", re.DOTALL)
 """The part of README.md that `readme` rewrites."""
@@ -117,6 +119,62 @@ def throughput(record: dict[str, Any]) -> str:
     return f"{table(head, rows)}\n{_where(record)}"
 
 
+def environments(record: dict[str, Any] | None) -> str:
+    """Write a row for every native environment: what it is, its spaces and options, and how fast it was measured."""
+    from workbench_kernels.envs import ENVIRONMENTS, make
+
+    ours = [row for row in record["rows"] if row["what"] == "rl-workbench"] if record else []
+    speeds = {row["environment"]: magnitude(row["steps_per_second"]) for row in ours}
+    rows = []
+    for name, entry in ENVIRONMENTS.items():
+        environment = make(name)
+        module = importlib.import_module(f"workbench_kernels.envs.{entry.file}")
+        defaults = inspect.signature(module.environment).parameters.values()
+        options = {**{option.name: option.default for option in defaults}, **entry.options}
+        space = environment.action
+        shape = "x".join(map(str, environment.observation.shape))
+        rows.append(
+            (
+                f"`{name}`",
+                f"[{summary(module).partition(': ')[2]}](../generated/api/{module.__name__}.md)",
+                f"{shape} {environment.observation.dtype}",
+                f"{space.n}" if hasattr(space, "n") else f"{space.size}, continuous",
+                environment.agents,
+                "-" if environment.optimal_return is None else f"{environment.optimal_return:g}",
+                ", ".join(f"`{option}={value}`" for option, value in options.items()) or "-",
+                speeds.get(name, "-"),
+            )
+        )
+    head = ("id", "what it is", "observation", "actions", "agents", "best return", "options", "steps/s")
+    return table(head, rows)
+
+
+def kernels(record: dict[str, Any]) -> str:
+    """Write what was measured beside the native environments: the originals, and the advantages."""
+    others = [
+        (row["environment"], row["what"], f"{row['lanes']:,}", magnitude(row["steps_per_second"]))
+        for row in record["rows"]
+        if row["what"] != "rl-workbench"
+    ]
+    advantages = [
+        (
+            row["what"],
+            f"{row['milliseconds']:.3f}",
+            f"{row['gigabytes_per_second']:.1f}",
+            f"{row['share_of_memory']:.0%}",
+            f"{row['times_torch']:.1f}",
+        )
+        for row in record["recursions"]
+    ]
+    columns = ("advantages of [128, 4096]", "ms", "GB/s", "of the memory's rate", "times torch's loop")
+    return (
+        f"{table(('environment', 'whose', 'lanes', 'steps/s'), others)}\n{table(columns, advantages)}\n"
+        f"Medians of {record['repeats']} measurements of {record['seconds']} s; native environments with 4,096 lanes, "
+        f"on the faster of one thread and all. The memory moved {record['memory_gigabytes_per_second']:.0f} GB/s. "
+        f"{_where(record)}"
+    )
+
+
 def measured(path: Path) -> dict[str, Any] | None:
     """Read a recorded measurement; None where this checkout holds none."""
     return json.loads(path.read_text(encoding="utf-8")) if path.exists() else None
@@ -181,6 +239,8 @@ def api() -> dict[str, str]:
     for module in public_modules():
         name = module.__name__
         options = "   :members:\n   :member-order: bysource\n"
+        if name == "workbench_kernels":  # what it hands on has a page of its own
+            options += "   :ignore-module-all:\n"
         pages[f"{name}.md"] = f"# {name}\n\n```{{eval-rst}}\n.. automodule:: {name}\n{options}```\n"
         rows[name.partition(".")[0]].append((f"[{name}]({name}.md)", summary(module)))
     listed = "\n".join(name.removesuffix(".md") for name in pages)
@@ -213,13 +273,15 @@ def parts() -> dict[str, str]:
     """Return the fragments that pages include, by file name."""
     from workbench.algorithms import PPO
 
-    learned, speed = measured(EVIDENCE), measured(THROUGHPUT)
+    learned, speed, suite = measured(EVIDENCE), measured(THROUGHPUT), measured(KERNELS)
     picture = "/images/ppo_cartpole.png" if CURVE.exists() else None
     absent = "This checkout holds no recorded measurement (`{}`).\n"
     return {
         "ppo_hyperparameters.md": hyperparameter_table(PPO),
         "ppo_evidence.md": evidence(learned, picture) if learned else absent.format(EVIDENCE.relative_to(ROOT)),
         "throughput.md": throughput(speed) if speed else absent.format(THROUGHPUT.relative_to(ROOT)),
+        "environments.md": environments(suite),
+        "kernels.md": kernels(suite) if suite else absent.format(KERNELS.relative_to(ROOT)),
         "command_line.md": command_line(),
     }
 

@@ -15,7 +15,6 @@ from workbench_kernels.envs import namespaced
 
 __all__ = [
     "NATIVE",
-    "Environment",
     "GymnasiumVectorEnvironment",
     "NativeVectorEnvironment",
     "check_lanes",
