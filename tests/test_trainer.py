@@ -217,6 +217,13 @@ def test_environments_and_algorithms_are_taken_by_name_class_or_instance(build):
     assert build(make("CartPole-v1", 4), wb.PPO, lanes=None).env.lanes == 4
 
 
+def test_grids_of_bytes_are_learned_from_and_evaluated(build):
+    trainer = build("MinAtar/Breakout-v1")
+    trainer.train(ITERATION)
+    assert len(trainer.evaluate(episodes=3).returns) == 3
+    assert trainer.metrics.to_pandas()["steps"].iloc[-1] == ITERATION
+
+
 def test_a_run_directory_that_cannot_be_written_is_refused_and_one_that_is_used_is_kept(build, tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(RunDirectoryError, match=r"run_dir='.*below' cannot be written: .*; choose another"):

@@ -18,6 +18,13 @@ def first_line(documented: Any) -> str:
     return (documented.__doc__ or "").strip().split("\n")[0].rstrip(".")
 
 
+def implied(name: str) -> str:
+    """Say which options an id implies."""
+    from workbench.envs import NATIVE
+
+    return "".join(f"; {option}={value}" for option, value in NATIVE[name].options.items())
+
+
 def environments() -> list[dict[str, Any]]:
     """Describe the native environments."""
     from workbench.envs import NATIVE, environment
@@ -25,7 +32,7 @@ def environments() -> list[dict[str, Any]]:
     return [
         {
             "id": name,
-            "summary": first_line(sys.modules[kernel.step.__module__]).removeprefix(f"{name}: "),
+            "summary": first_line(sys.modules[kernel.step.__module__]).partition(": ")[2] + implied(name),
             "observation": list(kernel.observation.shape),
             "actions": str(kernel.action),
             "agents": kernel.agents,

@@ -99,7 +99,7 @@ class RolloutSource:
         empty = torch.empty((0, observations.shape[-1]))
         return Batch(
             **fields,
-            last_observation=self._observation.to(self.device, copy=True),
+            last_observation=self._observation.to(self.device, torch.float32, copy=True),
             final_index=torch.cat([torch.empty(0, dtype=torch.int64), *final_index]).to(self.device),
             final_observation=torch.cat([empty, *final_observation]).to(self.device),
         )

@@ -59,7 +59,7 @@ def evaluate(algorithm: Any, env: VectorEnvironment, episodes: int, seed: int, d
     env.reset(seed=seed)
     carry = None
     while quota.any():
-        observation = torch.from_numpy(env.observation).to(device)
+        observation = torch.from_numpy(env.observation).to(device, torch.float32)
         action, carry, _ = algorithm.act(observation, carry, "greedy")
         env.step(action.cpu().numpy())
         running_return += env.reward
