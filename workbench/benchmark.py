@@ -128,6 +128,8 @@ def random_policy(
     """
     import numba
 
+    if threads is not None and threads < 1:
+        raise InputError(f"threads={threads} leaves nobody to step; pass 1 or more.")
     most = numba.get_num_threads()
     env = make(environment_id, lanes, seed=seed, backend=backend, threads=threads or machine.processors())
     if threads is not None:

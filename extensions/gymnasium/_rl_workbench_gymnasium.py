@@ -15,13 +15,14 @@ class _AfterGymnasium:
     def find_spec(cls, name, path=None, target=None):
         if name != "gymnasium":
             return None
-        sys.meta_path.remove(cls)
         spec = PathFinder.find_spec(name, path, target)
         if spec is not None and spec.loader is not None:
             execute = spec.loader.exec_module
 
             def execute_and_register(module):
                 execute(module)
+                if cls in sys.meta_path:
+                    sys.meta_path.remove(cls)
                 _register()
 
             spec.loader.exec_module = execute_and_register

@@ -89,6 +89,21 @@ class Buffers:
         for row, value in enumerate(environment.settings.values(), start=len(environment.state)):
             self.state[row] = value
 
+    def __deepcopy__(self, memo: dict[int, Any]) -> "Buffers":
+        """Return other arrays of the same content, with addresses of their own."""
+        return restored(self.environment, self.lanes, self.arrays)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return restored, (self.environment, self.lanes, self.arrays)
+
+
+def restored(environment: Environment, lanes: int, arrays: tuple[Any, ...]) -> Buffers:
+    """Allocate buffers and fill them with `arrays`, in the order of `fields`."""
+    made = Buffers(environment, lanes)
+    for array, content in zip(made.arrays, arrays, strict=True):
+        array[...] = content
+    return made
+
 
 BUDGET = 32 * 1024
 """Bytes: the smallest L1 data cache of today's processors."""

@@ -15,6 +15,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
+
 from workbench_kernels.pictures import Picture
 from workbench_kernels.spaces import Box, Discrete, Space
 
@@ -34,6 +36,17 @@ PARAMETERS = {
     "global_state": ("i", "state", "global_state"),
 }
 """What each lane function is given, in order."""
+
+
+def check_time_limit(steps: Any) -> int:
+    """Return `steps`.
+
+    Raises:
+        ValueError: If it is not an integer that counts up to it in int32.
+    """
+    if isinstance(steps, bool) or not isinstance(steps, int | np.integer) or not 1 <= steps < 2**31:
+        raise ValueError(f"time_limit={steps!r} is no number of steps; pass an integer from 1 to 2**31 - 1.")
+    return int(steps)
 
 
 @dataclass(frozen=True, eq=False)
@@ -99,16 +112,30 @@ class Environment:
                 raise ValueError(
                     f"{name} of {self.id!r} takes {given} arguments; write {name}({', '.join(parameters)})."
                 )
-        if not self.rows or len(set(self.rows)) != len(self.rows):
-            raise ValueError(f"state={self.rows} of {self.id!r} must name each row once, settings included.")
-        if self.time_limit < 1:
-            raise ValueError(f"time_limit={self.time_limit} of {self.id!r} must be at least 1 step.")
+        if type(self.state) is not tuple or not self.rows or len(set(self.rows)) != len(self.rows):
+            raise ValueError(f"state={self.state!r} of {self.id!r} must be names, each once, settings included.")
+        if not isinstance(self.observation, Box) or not isinstance(self.action, Box | Discrete):
+            raise ValueError(f"spaces of {self.id!r}: pass a Box to observation, a Box or Discrete to action.")
+        check_time_limit(self.time_limit)
+        for name, value in self.settings.items():
+            self.check_setting(name, value)
         if self.agents < 1:
             raise ValueError(f"agents={self.agents} of {self.id!r} must be at least 1.")
         if self.has("action_mask") and not isinstance(self.action, Discrete):
             raise ValueError(f"action_mask of {self.id!r} needs a Discrete action, not {self.action}.")
         if self.has("global_state") != (self.global_space is not None):
             raise ValueError(f"global_state and global_space of {self.id!r} go together; pass both or neither.")
+
+    def check_setting(self, name: str, value: Any) -> None:
+        """Check that a state row holds `value`, a number or an array of them.
+
+        Raises:
+            ValueError: If it is not finite, or not whole where the state is int32.
+        """
+        given = np.asarray(value, np.float64)
+        if not np.isfinite(given).all() or (self.integer and (given != np.rint(given)).any()):
+            kind = "whole" if self.integer else "finite"
+            raise ValueError(f"setting {name}={value!r} does not fit the state of {self.id!r}; pass {kind} numbers.")
 
     @property
     def rows(self) -> tuple[str, ...]:

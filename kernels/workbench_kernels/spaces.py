@@ -16,8 +16,8 @@ class Discrete:
 
     def __post_init__(self) -> None:
         """Check the number."""
-        if self.n < 1:
-            raise ValueError(f"n={self.n} leaves no action; pass at least 1.")
+        if isinstance(self.n, bool) or not isinstance(self.n, int | np.integer) or self.n < 1:
+            raise ValueError(f"n={self.n!r} is no number of actions; pass an integer of at least 1.")
 
 
 @dataclass(frozen=True)
@@ -37,6 +37,9 @@ class Box:
 
     def __post_init__(self) -> None:
         """Check that the bounds fit the shape."""
+        for name in ("low", "high"):
+            bound = np.asarray(getattr(self, name), np.float64)
+            object.__setattr__(self, name, tuple(bound.ravel().tolist()) if bound.ndim else bound.item())
         if not self.shape:
             bounds = [len(bound) for bound in (self.low, self.high) if isinstance(bound, tuple)]
             object.__setattr__(self, "shape", (bounds[0] if bounds else 1,))
@@ -46,6 +49,8 @@ class Box:
                 raise ValueError(f"{name} has {len(bound)} components; pass {self.size}, as shape={self.shape} has.")
         if self.dtype not in ("float32", "uint8", "int32"):
             raise ValueError(f"dtype={self.dtype!r} is none of a box; choose 'float32', 'uint8' or 'int32'.")
+        if not (np.asarray(self.low) <= np.asarray(self.high)).all():
+            raise ValueError(f"low={self.low} is above high={self.high}, or not a number; exchange or mend them.")
 
     @property
     def size(self) -> int:

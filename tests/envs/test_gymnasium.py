@@ -125,3 +125,30 @@ def test_bad_actions_of_one_lane_are_refused():
     for action in ([2.5], [np.nan]):
         with pytest.raises(InputError, match=r"actions\[0, 0\]=.* is out of range"):
             pendulum.step(np.array(action, np.float32))
+
+
+def test_a_time_limit_may_be_longer_than_the_environments_own():
+    env = gymnasium.make("workbench/Pendulum-v1", time_limit=230)
+    env.reset(seed=1)
+    ended = [env.step(np.zeros(1, np.float32))[3] for _ in range(230)]
+    assert ended.index(True) == 229
+    lanes = gymnasium.make_vec("workbench/Pendulum-v1", num_envs=2, time_limit=230)
+    lanes.reset(seed=1)
+    ended = [lanes.step(np.zeros((2, 1), np.float32))[3].all() for _ in range(230)]
+    assert ended.index(True) == 229
+
+
+def test_probing_for_gymnasium_does_not_lose_the_environments():
+    script = (
+        "import importlib.util; importlib.util.find_spec('gymnasium'); import gymnasium; "
+        "print('workbench/Snake-v0' in gymnasium.registry)"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, cwd="/")
+    assert done.stdout.split() == ["True"], done.stderr
+
+
+def test_chance_chooses_also_after_the_generator_was_looked_at():
+    one, other = gymnasium.make("workbench/CartPole-v1"), gymnasium.make("workbench/CartPole-v1")
+    for env in (one, other):
+        assert env.unwrapped.np_random is not None
+    assert (one.reset()[0] != other.reset()[0]).any()

@@ -1,5 +1,9 @@
 """The native vector environment as its users meet it."""
 
+import copy
+import pickle
+from dataclasses import replace
+
 import gymnasium
 import numpy as np
 import pytest
@@ -7,6 +11,7 @@ import pytest
 from workbench.envs import NativeVectorEnvironment, make
 from workbench.errors import InputError, UnknownNameError
 from workbench.spec import VectorEnvironment
+from workbench_kernels import Box
 from workbench_kernels.envs import make as kernel
 
 
@@ -168,3 +173,60 @@ def test_actions_of_a_box_are_checked(actions, message):
     np.testing.assert_array_equal(env.buffers.state, before)
     env.step(np.ones((3, 1)))
     env.step(np.ones((3, 1), int))
+
+
+def test_a_copy_steps_memory_of_its_own():
+    env = make("CartPole-v1", 5, seed=1)
+    env.reset()
+    twin = copy.deepcopy(env)
+    before = env.buffers.state.copy()
+    twin.step(np.ones(5, int))
+    np.testing.assert_array_equal(env.buffers.state, before)
+    env.step(np.ones(5, int))
+    np.testing.assert_array_equal(twin.observation, env.observation)
+    np.testing.assert_array_equal(twin.reset(seed=3)[0], env.reset(seed=3)[0])
+    stored = pickle.loads(pickle.dumps(env.buffers))
+    np.testing.assert_array_equal(stored.state, env.buffers.state)
+    assert stored.addresses[0] == stored.state.ctypes.data
+
+
+@pytest.mark.parametrize("value", [0.25, np.nan, [1, 2], "often"])
+def test_a_setting_that_the_state_cannot_hold_is_refused(value):
+    env = make("MinAtar/Breakout-v1", 3)
+    before = env.buffers.state.copy()
+    with pytest.raises(InputError, match="setting sticky="):
+        env.set(next(name for name in env.environment.settings if "sticky" in name), value)
+    np.testing.assert_array_equal(env.buffers.state, before)
+
+
+@pytest.mark.parametrize("limit", [0, 2**31, 2.5, True, np.inf])
+def test_bad_time_limits_are_refused(limit):
+    with pytest.raises(InputError, match=r"time_limit=.* pass an integer from 1 to 2\*\*31 - 1"):
+        NativeVectorEnvironment(kernel("CartPole-v1"), 2, time_limit=limit)
+
+
+def test_what_would_be_ignored_is_refused():
+    with pytest.raises(InputError, match="size given with an environment that is built already"):
+        make(kernel("CartPole-v1"), 2, size=20)
+    with pytest.raises(InputError, match="backend='gymnasium' given with an environment"):
+        make(kernel("CartPole-v1"), 2, backend="gymnasium")
+    with pytest.raises(InputError, match=r"options=\{'reset_mask'.* are unknown to 'CartPole-v1'"):
+        make("CartPole-v1", 2).reset(options={"reset_mask": np.array([True, False])})
+
+
+def test_actions_of_any_layout_are_taken_and_ragged_ones_refused():
+    env, other = make("CartPole-v1", 3, seed=1), make("CartPole-v1", 3, seed=1)
+    env.step(np.array([0, 1, 1], ">i4"))
+    other.step([0, 1, 1])
+    np.testing.assert_array_equal(env.observation, other.observation)
+    with pytest.raises(InputError, match="actions are no array"):
+        env.step([[0], [1, 1], 0])
+    with pytest.raises(InputError, match=r"actions\[1\]=18446744073709551615 is out of range"):
+        env.step(np.array([0, 2**64 - 1, 0], np.uint64))
+    original = kernel("Pendulum-v1")
+    box = Box(-1.0, 1.0, shape=(2, 3))
+    grid = NativeVectorEnvironment(replace(original, action=box), 4)
+    grid.reset()
+    grid.step(grid.action_space.sample())
+    with pytest.raises(InputError, match=r"actions\[0, 1, 2\]=3.0 is out of range"):
+        grid.step(np.where(np.arange(24).reshape(4, 2, 3) == 5, 3.0, 0.0))

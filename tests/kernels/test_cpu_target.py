@@ -99,7 +99,7 @@ def test_cartpole_acrobot_and_gae_use_packed_instructions(monkeypatch, tmp_path)
 
 def test_the_fingerprint_sees_code_constants_and_callees_and_nothing_else():
     def build(source):
-        names = {}
+        names = {"__name__": "somewhere"}
         exec(compile(source, "somewhere.py", "exec"), names)  # the sources stand below
         return fingerprint(names["outer"])
 
@@ -107,6 +107,13 @@ def test_the_fingerprint_sees_code_constants_and_callees_and_nothing_else():
     assert build(base) == build(base)
     assert build("\n\n# moved\n" + base) == build(base)
     assert build(base + "OTHER = 1\n") == build(base)
+    rich = (
+        "import enum, numba, numpy as np\nclass A(enum.IntEnum):\n    GAIN = 1\n"
+        "@numba.njit\ndef inner(x):\n    return x + 1.0\nTABLE = (np.arange(2000), 2)\n"
+        "def outer(x):\n    return inner(x) * A.GAIN.value + TABLE[0][x]\n"
+    )
+    changes = [("GAIN = 1", "GAIN = 5"), ("x + 1.0", "x + 3.0"), ("np.arange(2000)", "np.arange(2000) % 1999")]
+    assert len({build(rich), *(build(rich.replace(old, new)) for old, new in changes)}) == len(changes) + 1
     edits = [("LIMIT = 3", "LIMIT = 4"), ("LIMIT = 3", "LIMIT = 3.0"), ("x + 1", "x + 2"), ("* LIMIT", "+ LIMIT")]
     fingerprints = {build(base.replace(old, new)) for old, new in edits}
     assert len(fingerprints | {build(base)}) == len(edits) + 1

@@ -150,6 +150,8 @@ def test_text_is_written_in_dots_with_its_value():
         (Cells("e", 1, 1, (WHITE,)), "first='e' is no state row"),
         (Cells("c", 2, 2, (WHITE,)), "2 x 2 cells from 4 on do not fit into 6 components"),
         (Cells(0, 1, 1, (WHITE,), source="action"), "source='action' is unknown"),
+        (Circle("observation_2", 0, 1, WHITE), "observation_2 is beyond the observation's 2 components"),
+        (Circle(0, 0, 1, ()), "there is no colour"),
         (Channels((WHITE,)), r"needs an observation \[C, H, W\]"),
     ],
 )
@@ -166,3 +168,8 @@ def test_no_picture_is_an_error_with_a_remedy():
 @pytest.mark.parametrize("id", sorted(ENVIRONMENTS))
 def test_every_environments_picture_is_whole(id):
     json.dumps(describe(make(id)))
+
+
+def test_a_cell_that_is_no_number_is_drawn():
+    cells = Cells("a", 2, 2, ("#ff0000", "#00ff00"), width=40, height=40)
+    assert drawn(cells, state=(0, 0, np.nan, 1, 0, 0))[5, 5].tolist() == [255, 0, 0]

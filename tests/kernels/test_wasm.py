@@ -194,7 +194,7 @@ def scanned(kernel):
     flags["ended"] = flags["terminated"] | flags["truncated"]
     numbers = {"gamma": 0.99, "lam": 0.95, "rho_bar": 1.0, "c_bar": 0.9}
     values = []
-    for name, dtype, rows in wasm.arguments(kernel):
+    for name, dtype, rows, _ in wasm.arguments(kernel):
         if rows is None:
             values.append(np.float32(numbers[name]))
         elif dtype == "bool":

@@ -1,11 +1,13 @@
 """The page that plays an environment: whole, harmless, and clear about what does not fit."""
 
 import re
+from dataclasses import replace
 
 import pytest
 
 import workbench as wb
 from workbench.errors import InputError, UnknownNameError
+from workbench_kernels.envs import make
 from workbench_kernels.targets import wasm
 
 
@@ -27,6 +29,10 @@ def test_it_can_be_saved(tmp_path):
     [
         ({"environment": "CartPole-v1", "keys": {"a": 2}}, "'a' takes action 2; choose 0 to 1"),
         ({"environment": "CartPole-v1", "idle": -1}, "'idle' takes action -1; choose 0 to 1"),
+        ({"environment": "CartPole-v1", "keys": {"a": 0.5}}, "'a' takes action 0.5; choose 0 to 1"),
+        ({"environment": "CartPole-v1", "seed": 1.5}, "seed=1.5 is not a seed"),
+        ({"environment": "CartPole-v1", "steps_per_second": 0}, "steps_per_second=0 is no pace"),
+        ({"environment": replace(make("CartPole-v1"), picture=None)}, "picture=None of 'CartPole-v1'"),
         ({"environment": "Pendulum-v1", "keys": {"a": 0}}, "do not fit 'Pendulum-v1'"),
     ],
 )

@@ -73,6 +73,9 @@ def make(
                 f"env={env!r} is not an environment; pass an id such as 'CartPole-v1', or a "
                 f"workbench_kernels.Environment."
             )
+        if options or backend == "gymnasium":
+            given = ", ".join(options) or f"backend={backend!r}"
+            raise InputError(f"{given} given with an environment that is built already; leave it out.")
         return NativeVectorEnvironment(env, lanes, seed=seed, threads=threads)
     if native_id(env) and backend != "gymnasium":
         return NativeVectorEnvironment(environment(env, **options), lanes, seed=seed, threads=threads)

@@ -13,6 +13,7 @@ from workbench.errors import InputError
 from workbench_kernels import Discrete, Environment, rng
 from workbench_kernels.arrays import aligned
 from workbench_kernels.buffers import Buffers
+from workbench_kernels.environment import check_time_limit
 from workbench_kernels.spaces import Space
 from workbench_kernels.targets import cpu
 from workbench_kernels.targets import python as python_target
@@ -86,8 +87,6 @@ class NativeVectorEnvironment(VectorEnv[Any, Any, Any]):
             raise InputError(f"target={target!r} is unknown; choose 'cpu' or 'python'.")
         if threads < 1:
             raise InputError(f"threads={threads} leaves nobody to step; pass 1 or more.")
-        if time_limit is not None and time_limit < 1:
-            raise InputError(f"time_limit={time_limit} leaves no step; pass 1 or more.")
         if render_mode not in (None, "rgb_array"):
             raise InputError(f"render_mode={render_mode!r} is unknown; choose None or 'rgb_array'.")
         self.environment = environment
@@ -101,7 +100,7 @@ class NativeVectorEnvironment(VectorEnv[Any, Any, Any]):
         self.action_space = batch_space(self.single_action_space, lanes)
         self._seed = check_seed(seed)
         self._reset, self._step = _kernels(environment, target, threads > 1)
-        self._limit = environment.time_limit if time_limit is None else time_limit
+        self.time_limit = environment.time_limit if time_limit is None else check_limit(time_limit)
         self._autoreset = autoreset
         self._copy_results = copy
         self.buffers = Buffers(environment, lanes)
@@ -125,15 +124,32 @@ class NativeVectorEnvironment(VectorEnv[Any, Any, Any]):
         self.terminated = aligned((self.lanes,), np.bool_) if agents else b.terminated
         self._action = np.moveaxis(b.action, -1, 0)
         self._bounds: tuple[Any, ...] = ()
+        self._shape: tuple[int, ...] = (self.lanes, *agents, *getattr(environment.action, "shape", ()))
         action, columns = environment.action, self.lanes * environment.agents
         if isinstance(action, Discrete):
             self._plain = "ilq"  # dtypes' characters that are taken as they are
             self._scratch = np.empty((columns,), b.action.dtype)
         else:
-            self._plain, self._bounds = "fd", tuple(bound.reshape(-1) for bound in action.bounds())
+            self._bounds = tuple(bound.reshape(-1) for bound in action.bounds())
+            self._plain = "ilq" if b.action.dtype.kind == "i" else "fd"
             self._scratch = np.empty((action.size, columns), b.action.dtype)
 
-    def reset(self, *, seed: int | None = None, options: Any = None) -> tuple[Any, dict[str, Any]]:  # noqa: ARG002
+    def __deepcopy__(self, memo: dict[int, Any]) -> "NativeVectorEnvironment":
+        """Return an environment of its own, in the same state: buffers are copied, and views laid over the copies."""
+        made = object.__new__(type(self))
+        memo[id(self)] = made
+        apart = {"buffers", "environment", "_reset", "_step"}
+        made.__dict__.update({name: x for name, x in self.__dict__.items() if name in apart or name[:1] != "_"})
+        made.__dict__.update({name: copy.copy(x) for name, x in self.__dict__.items() if name not in made.__dict__})
+        for name in ("single_action_space", "action_space", "single_observation_space", "observation_space"):
+            setattr(made, name, copy.deepcopy(getattr(self, name), memo))
+        made.buffers = copy.deepcopy(self.buffers, memo)
+        made._see()
+        np.copyto(made.reward, self.reward)
+        np.copyto(made.terminated, self.terminated)
+        return made
+
+    def reset(self, *, seed: int | None = None, options: Any = None) -> tuple[Any, dict[str, Any]]:
         """Start a new episode in every lane; a seed starts the lanes' random streams anew. There are no options.
 
         Returns:
@@ -141,8 +157,12 @@ class NativeVectorEnvironment(VectorEnv[Any, Any, Any]):
             environment has them.
 
         Raises:
-            InputError: If `seed` is not an integer of up to 64 bits.
+            InputError: If `seed` is not an integer of up to 64 bits, or options are given.
         """
+        if options:
+            raise InputError(
+                f"options={options} of reset are unknown to {self.id!r}; it resets all lanes, without any."
+            )
         if seed is not None:
             rng.seed_lanes(self.buffers.random, check_seed(seed))
             self.buffers.state[: len(self.environment.state)] = 0  # some rows outlive episodes; a seed starts afresh
@@ -167,7 +187,7 @@ class NativeVectorEnvironment(VectorEnv[Any, Any, Any]):
             InputError: If the actions have another shape or kind, or lie outside the action space.
         """
         self._take(actions)
-        self._step(self.buffers, self._limit, self._autoreset)
+        self._step(self.buffers, self.time_limit, self._autoreset)
         info = self._extras()
         if self.environment.agents > 1:
             np.mean(self.agent_reward, axis=1, out=self.reward)
@@ -185,14 +205,22 @@ class NativeVectorEnvironment(VectorEnv[Any, Any, Any]):
 
     def _take(self, actions: Any) -> None:
         """Copy the actions into the kernel's buffer, checked."""
-        array, discrete, b = np.asarray(actions), isinstance(self.environment.action, Discrete), self.buffers
-        if array.shape != self._action.shape:
-            raise InputError(f"actions have shape {list(array.shape)}; pass {list(self._action.shape)}, lanes first.")
-        if array.dtype.char not in self._plain:
-            if array.dtype.kind not in ("iu" if discrete else "iuf"):
-                raise InputError(f"actions of dtype {array.dtype} do not fit {self.single_action_space}.")
-            array = array.astype(np.int64 if discrete else np.float32)
-        array = np.ascontiguousarray(array)
+        space, b = self.environment.action, self.buffers
+        discrete = isinstance(space, Discrete)
+        try:
+            array: Any = np.asarray(actions)
+        except ValueError as error:
+            raise InputError(f"actions are no array ({error}); pass one of shape {list(self._shape)}.") from None
+        if array.shape != self._shape:
+            raise InputError(f"actions have shape {list(array.shape)}; pass {list(self._shape)}, lanes first.")
+        if array.dtype.char not in self._plain or not array.dtype.isnative:
+            whole = discrete or self._action.dtype.kind == "i"
+            if array.dtype.kind not in ("iu" if whole else "iuf"):
+                kind = "integers" if whole else "floats"
+                raise InputError(f"actions of dtype {array.dtype} do not fit {self.single_action_space}; pass {kind}.")
+            self._refuse_outside(array)
+            array = array.astype(np.int64 if whole else np.float32)
+        array = np.ascontiguousarray(array).reshape(self._action.shape)
         # Several agents are so many more lanes: [B, A] is copied to [A, B] by way of [B * A].
         if self.environment.agents > 1:
             flat = array.reshape(-1) if discrete else array.reshape(-1, array.shape[-1])
@@ -201,7 +229,7 @@ class NativeVectorEnvironment(VectorEnv[Any, Any, Any]):
         else:
             fits = self._copy_checked(array, b.action)
         if not fits:
-            self._refuse(array)
+            self._refuse_outside(array)
 
     def _copy_checked(self, array: Any, out: Any) -> bool:
         space = self.environment.action
@@ -210,24 +238,33 @@ class NativeVectorEnvironment(VectorEnv[Any, Any, Any]):
         low, high = self._bounds
         return bool(cpu.take_box(array, low, high, out))
 
-    def _refuse(self, actions: Any) -> None:
+    def _refuse_outside(self, actions: Any) -> None:
+        """Raise if an action lies outside the space."""
         space = self.environment.action
         low, high = (0, space.n - 1) if isinstance(space, Discrete) else space.bounds()
-        place = np.argwhere(~((actions >= low) & (actions <= high)))[0].tolist()
+        actions = actions.reshape(self._shape)
+        outside = np.argwhere(~((actions >= low) & (actions <= high)))
+        if not len(outside):
+            return
+        place = outside[0].tolist()
         advice = "" if isinstance(space, Discrete) else "; clip in the policy"
         bounds = f"{low} to {high}" if isinstance(space, Discrete) else f"{space.low} to {space.high}"
         raise InputError(f"actions{place}={actions[tuple(place)].item()} is out of range; choose {bounds}{advice}.")
 
     def set(self, name: str, value: Any) -> None:
-        """Set the environment's option `name` in all lanes, or [B] values one a lane; it holds from the next reset.
+        """Set the row `name` of the environment's settings in all lanes, or to [B] values, one a lane.
 
         Raises:
-            InputError: If the environment has no such setting.
+            InputError: If the environment has no such setting, or the state cannot hold the value.
         """
         settings = self.environment.settings
         if name not in settings:
             raise InputError(f"setting {name!r} is unknown to {self.id!r}; it has: {', '.join(settings) or 'none'}.")
-        self.buffers.state[self.environment.rows.index(name)] = value
+        try:
+            self.environment.check_setting(name, value)
+            self.buffers.state[self.environment.rows.index(name)] = value
+        except (TypeError, ValueError) as error:
+            raise InputError(f"setting {name}={value!r}: {error}") from error
 
     def render(self) -> tuple[Any, ...] | None:
         """Return a picture of every lane, each [H, W, 3] uint8, or None without a render mode.
@@ -260,6 +297,7 @@ def gymnasium_vector(
     environment: str,
     copy: bool = True,
     max_episode_steps: int | None = None,
+    time_limit: int | None = None,
     render_mode: str | None = None,
     **options: Any,
 ) -> NativeVectorEnvironment:
@@ -269,7 +307,7 @@ def gymnasium_vector(
         num_envs: How many copies run side by side.
         environment: The native id.
         copy: False returns views, overwritten by the next call.
-        max_episode_steps: Instead of the environment's own time limit.
+        max_episode_steps, time_limit: Either stands instead of the environment's own limit.
         render_mode: None, or "rgb_array".
         options: Of the environment, such as `size=20`; `threads` goes to the vector environment.
     """
@@ -282,9 +320,21 @@ def gymnasium_vector(
         seed=int(np.random.SeedSequence().generate_state(1)[0]),
         threads=threads,
         copy=copy,
-        time_limit=max_episode_steps,
+        time_limit=max_episode_steps if time_limit is None else time_limit,
         render_mode=render_mode,
     )
+
+
+def check_limit(steps: Any) -> int:
+    """Return `steps`.
+
+    Raises:
+        InputError: If it is not an integer from 1 to 2**31 - 1.
+    """
+    try:
+        return check_time_limit(steps)
+    except ValueError as error:
+        raise InputError(str(error)) from None
 
 
 def check_lanes(lanes: Any) -> int:

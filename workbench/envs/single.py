@@ -6,6 +6,7 @@ import gymnasium
 import numpy as np
 
 from workbench.envs.native import RENDER_FPS, NativeVectorEnvironment
+from workbench.errors import InputError
 from workbench_kernels import Environment
 
 
@@ -18,7 +19,8 @@ class NativeEnvironment(gymnasium.Env[Any, Any]):
     Args:
         environment: A native id, or a kernel environment of your own.
         render_mode: None, or "rgb_array".
-        time_limit: Steps after which an episode is truncated; the environment's own if None.
+        time_limit: Steps after which an episode is truncated; the environment's own if None. Gymnasium keeps its
+            `max_episode_steps` to itself, so that it can shorten episodes and not lengthen them.
         options: Of a native environment, such as `size=20`.
 
     Raises:
@@ -39,19 +41,22 @@ class NativeEnvironment(gymnasium.Env[Any, Any]):
             from workbench.envs import environment as native
 
             environment = native(environment, **options)
+        elif options:
+            raise InputError(f"options {', '.join(options)} given with an environment that is built; give them to it.")
         self._lane = NativeVectorEnvironment(
             environment, 1, autoreset=False, copy=True, time_limit=time_limit, render_mode=render_mode
         )
+        self._started = False
         self.render_mode = render_mode
         self.observation_space = self._lane.single_observation_space
         self.action_space = self._lane.single_action_space
 
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Any, dict[str, Any]]:
         """Start an episode; a seed starts the random stream anew, and without a first seed chance chooses one."""
-        first = self._np_random is None
         super().reset(seed=seed)
-        if seed is None and first:
+        if seed is None and not self._started:
             seed = int(self.np_random.integers(2**63))
+        self._started = True
         observation, info = self._lane.reset(seed=seed, options=options)
         return observation[0], {name: value[0] for name, value in info.items()}
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from workbench.envs.native import check_seed
 from workbench.errors import InputError
 from workbench_kernels.environment import Environment
 from workbench_kernels.pictures.description import describe
@@ -30,7 +31,7 @@ import {{ Lanes }} from "{host}";
 import {{ draw }} from "{drawing}";
 const given = {given};
 const bytes = Uint8Array.from(atob(given.module), (character) => character.charCodeAt(0));
-const lanes = new Lanes(bytes, given.binding, 1, given.seed);
+const lanes = new Lanes(bytes, given.binding, 1, BigInt(given.seed));
 const {{ picture, keys, binding }} = given;
 const canvas = document.querySelector("canvas");
 const scale = Math.min(2, 640 / picture.width);
@@ -108,7 +109,8 @@ def play(
         seed: Of its random stream.
 
     Raises:
-        InputError: If an action is not one of the environment's, or the linker of the extra [wasm] is missing.
+        InputError: If an action is not one of the environment's, an argument is out of range, the environment has no
+            picture, or the linker of the extra [wasm] is missing.
     """
     if isinstance(environment, str):
         from workbench.envs import environment as native
@@ -116,16 +118,19 @@ def play(
         environment = native(environment)
     keys = dict(keys or {})
     space = environment.action
+    check_seed(seed)
+    if not 0 < steps_per_second <= 1000:
+        raise InputError(f"steps_per_second={steps_per_second} is no pace; pass more than 0, at most 1000.")
     if keys and not isinstance(space, Discrete):
         raise InputError(f"keys={keys} do not fit {environment.id!r}, whose action is {space}; leave them out.")
     for key, action in {**keys, "idle": idle}.items():
-        if isinstance(space, Discrete) and not 0 <= action < space.n:
+        if isinstance(space, Discrete) and action not in range(space.n):
             raise InputError(f"keys: {key!r} takes action {action}; choose 0 to {space.n - 1}.")
     try:
+        picture = describe(environment)
         module = wasm.build(environment)
-    except wasm.LinkerError as error:
-        raise InputError(str(error)) from None
-    picture = describe(environment)
+    except (ValueError, wasm.LinkerError) as error:
+        raise InputError(str(error)) from error
     given = {
         "module": base64.b64encode(module).decode(),
         "binding": wasm.binding(environment),
@@ -133,7 +138,7 @@ def play(
         "keys": keys,
         "idle": idle,
         "rate": steps_per_second,
-        "seed": seed,
+        "seed": str(seed),  # JavaScript's numbers have 53 bits
     }
     named = ", ".join(f"{key} takes action {action}" for key, action in keys.items())
     text = TEMPLATE.format(

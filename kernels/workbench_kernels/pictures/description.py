@@ -43,7 +43,18 @@ def describe(environment: "Environment") -> dict[str, Any]:
     }
 
 
+def _check_components(tree: Any, count: int) -> None:
+    """Raise if an expression names a component that `count` of them do not have."""
+    if isinstance(tree, list):
+        if tree[0] == "observation" and tree[1] >= count:
+            raise ValueError(f"observation_{tree[1]} is beyond the observation's {count} components.")
+        for part in tree[1:]:
+            _check_components(part, count)
+
+
 def _check_colours(colours: tuple[str, ...]) -> None:
+    if not colours:
+        raise ValueError("there is no colour; pass at least one.")
     for colour in colours:
         if colour and not COLOUR.fullmatch(colour):
             raise ValueError(f"colour {colour!r} is not of the form '#rrggbb'.")
@@ -51,14 +62,17 @@ def _check_colours(colours: tuple[str, ...]) -> None:
 
 def _shape(shape: Shape, rows: dict[str, int], environment: "Environment") -> dict[str, Any]:
     described: dict[str, Any] = {"kind": type(shape).__name__.lower()}
+    components = environment.observation.size * environment.agents
     for field in dataclasses.fields(shape):
         value = getattr(shape, field.name)
         if field.name == "points":
             described["points"] = [[parse(x, rows), parse(y, rows)] for x, y in value]
+            _check_components(["points", *described["points"]], components)
         elif field.name in PLAIN:
             described[field.name] = list(value) if isinstance(value, tuple) else value
         else:
             described[field.name] = parse(value, rows)
+            _check_components(described[field.name], components)
     if isinstance(shape, Channels):
         if len(environment.observation.shape) != 3:
             raise ValueError(f"Channels needs an observation [C, H, W], not {environment.observation.shape}.")

@@ -139,6 +139,7 @@ class _Canvas:
         values = self.state if shape["source"] == "state" else self.observation
         rows, columns = shape["rows"], shape["columns"]
         grid = np.asarray(values[shape["first"] : shape["first"] + rows * columns], np.float64).reshape(rows, columns)
+        grid = np.nan_to_num(grid)
         colours = np.clip(np.floor(grid), 0, len(shape["palette"]) - 1).astype(int)
         self.fill(shape, colours, shape["palette"])
         labels = shape["labels"]

@@ -4,8 +4,10 @@ The machine code takes the addresses of the arrays, and is compiled for their dt
 unpacks one argument instead of fourteen, and nothing depends on what numba would make of an array of one lane.
 """
 
+import hashlib
 import threading
 from collections.abc import Callable
+from pathlib import Path
 from types import FunctionType
 from typing import Any
 
@@ -36,6 +38,9 @@ INLINED = {"forceinline": True}
 """How lane functions are. Left to itself LLVM calls a large step, and a loop that calls does not vectorise: Acrobot 11
 against 109 M steps/s. It is also what keeps apart two builds of one file, whose functions have the same names: called,
 one that comes from the disk cache and one compiled beside it met under one symbol in the linker."""
+
+HOW = [OPTIONS, INLINED, CHECKED, hashlib.sha256(Path(__file__).read_bytes()).hexdigest()]
+"""What decides the machine code beside the lane functions and the drivers: this file."""
 
 _registered: set[FunctionType] = set()
 _launch = threading.Lock()
@@ -156,7 +161,7 @@ def lowest(_: Any, bits: Any) -> Any:
 def _key(environment: Environment) -> int:
     """Return a fingerprint of everything that decides the machine code of `environment`."""
     functions = drivers.lane_functions(environment).values()
-    described = {"fields": fields(environment), "block": block_lanes(environment), "how": [OPTIONS, INLINED, CHECKED]}
+    described = {"fields": fields(environment), "block": block_lanes(environment), "how": HOW}
     return fingerprint(*functions, extra=described)
 
 
@@ -252,7 +257,7 @@ this the running row would leave the caches."""
 def scan(kernel: Callable[..., None], *, reverse: bool, parallel: bool = False) -> Callable[..., None]:
     """Build the loops over time (backwards if `reverse`) and lanes; the first argument is [T, B]."""
     names = {"cell": compilable(kernel), "loop": numba.prange if parallel else range}
-    key = fingerprint(kernel, extra={"parallel": parallel, "how": [OPTIONS, INLINED, CHECKED]})
+    key = fingerprint(kernel, extra={"parallel": parallel, "how": HOW})
     driver = drivers.scan_backwards if reverse else drivers.scan_forwards
     compiled = _compile(drivers.bind(driver, key, **names), parallel=parallel)
 

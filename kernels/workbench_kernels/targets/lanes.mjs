@@ -96,6 +96,13 @@ export class Returns {
    * left out are those that it writes.
    */
   run(name, horizon, lanes, given) {
+    for (const { name: key, rows, given: needed } of this.binding.scans[name]) {
+      const length = rows === null ? undefined : (horizon + rows) * lanes;
+      const right = rows === null ? typeof given[key] === "number" : given[key]?.length === length;
+      if (!right && (needed || given[key] !== undefined)) {
+        throw new Error(`${key} of ${name} is missing or does not fit; pass ${length === undefined ? "a number" : `${length} numbers`}.`);
+      }
+    }
     const arrays = [];
     let end = this.exports.__heap_base.value;
     for (const argument of this.binding.scans[name]) {

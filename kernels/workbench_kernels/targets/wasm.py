@@ -55,10 +55,12 @@ SCANS = {
 }
 """The recursions over time, and whether each runs backwards."""
 
+WRITTEN = ("advantage", "correction", "target")
 BOOLEANS = ("terminated", "ended")
 NUMBERS = ("gamma", "lam", "rho_bar", "c_bar")
 LONGER = {"episode_return": "float32", "episode_length": "int32"}
-"""Arguments of the recursions that are no float32 array [T, B]: bool [T, B], float32, and [T + 1, B]."""
+"""Arguments of the recursions that are only written; bool [T, B]; float32; and [T + 1, B], with their dtypes. The
+others are float32 [T, B]."""
 
 
 class LinkerError(RuntimeError):
@@ -66,11 +68,15 @@ class LinkerError(RuntimeError):
 
 
 class Argument(NamedTuple):
-    """One argument of a recursion; `rows` is how many rows an array has beyond T, None where it is a number."""
+    """One argument of a recursion.
+
+    `rows` is how many rows an array has beyond T, None where it is a number; `given` is false of what is only written.
+    """
 
     name: str
     dtype: str = "float32"
     rows: int | None = 0
+    given: bool = True
 
 
 class Layout(NamedTuple):
@@ -95,7 +101,8 @@ def arguments(name: str) -> list[Argument]:
             return Argument(argument, rows=None)
         if argument in LONGER:
             return Argument(argument, LONGER[argument], rows=1)
-        return Argument(argument, "bool" if argument in BOOLEANS else "float32")
+        written = argument in WRITTEN and (argument, name) != ("target", "n_step")
+        return Argument(argument, "bool" if argument in BOOLEANS else "float32", given=not written)
 
     return [describe(argument) for argument in list(inspect.signature(kernel(name)).parameters)[2:]]
 
