@@ -45,11 +45,12 @@ def test_a_held_key_acts(opened, artefacts):
 def test_every_environment_plays(opened, id):
     page = opened(wb.play(id, steps_per_second=500))
     before = page.evaluate("document.querySelector('canvas').toDataURL()")
-    page.wait_for_function(
+    changed = page.wait_for_function(
         "(before) => document.querySelector('canvas').toDataURL() !== before"
         " || Number(document.querySelector('#episodes').value) >= 2",
         arg=before,
     )
+    assert changed.json_value()
 
 
 def test_the_tutorial_on_your_own_environment_plays_in_its_cell(open_lab, server, artefacts):

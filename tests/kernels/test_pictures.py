@@ -167,7 +167,7 @@ def test_no_picture_is_an_error_with_a_remedy():
 
 @pytest.mark.parametrize("id", sorted(ENVIRONMENTS))
 def test_every_environments_picture_is_whole(id):
-    json.dumps(describe(make(id)))
+    assert json.loads(json.dumps(describe(make(id))))["shapes"]
 
 
 def test_a_cell_that_is_no_number_is_drawn():
