@@ -54,7 +54,7 @@ def test_bench_measures_the_original_too(capsys):
         "bench",
         "CartPole-v1",
         "--backend",
-        "gymnasium",
+        "serial",
         "--lanes",
         "2",
         "--seconds",

@@ -122,7 +122,7 @@ def random_policy(
         lanes: Environments stepped side by side.
         seconds: Least time of a repeat.
         seed: Of the environments and the actions.
-        backend: "auto", "native" or "gymnasium".
+        backend: "auto", "native" or "serial" (the original).
         threads: Threads of a native environment; all the processors if None.
         repeats: How often to measure.
     """

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy
 import torch
+from gymnasium.vector import VectorEnv
 
 from workbench import envs
 from workbench.algorithms import ALGORITHMS, PPO
@@ -30,9 +31,13 @@ from workbench.training.metrics import Metrics
 from workbench.training.run_directory import RunDirectory, fresh_path, locate
 from workbench.training.seeding import seeds_from
 from workbench.version import __version__
+from workbench_kernels import Environment
 
-LANES = {"native": 128, "gymnasium": 16}
-"""Lanes where none are asked for, by backend."""
+LANES = 128
+"""Lanes of a native environment where none are asked for."""
+
+EMULATED_LANES = 16
+"""Copies of an environment that others wrote, where none are asked for."""
 
 CONFIRMING_EPISODES = 100
 
@@ -47,11 +52,14 @@ class Trainer:
         trainer.evaluate(episodes=100)
 
     Args:
-        env: An id ("CartPole-v1"; any that Gymnasium has registered), a kernel environment (`workbench_kernels.envs`),
-            or a vector environment from `workbench.envs.make`.
+        env: An id ("CartPole-v1", "ALE/Pong-v5"; any that Gymnasium has registered), "module:factory", a class or a
+            function that makes a Gymnasium or PettingZoo environment, a kernel environment (`workbench_kernels.envs`),
+            or a vector environment: from `workbench.envs.make`, or Gymnasium's.
         algorithm: An instance such as `PPO(clip=0.1)`, a class, or a name; PPO with its defaults if None.
         seed: Of everything random: weights, actions, minibatches, environments. From 0 to 2**64 - 1.
-        lanes: How many environments run side by side; 128 native ones or 16 of Gymnasium's if None.
+        lanes: How many environments run side by side; 128 native ones or 16 of others if None.
+        backend: Of the environment: "auto", "native", "serial", "threads" or "processes"; see `workbench.make`.
+        workers: Of the threads and processes backends; one a core if None.
         device: Where the network lives: "cpu", "cuda", ...
         run_dir: Where the run is kept; a new folder under `runs/` if None. It is made when training begins.
         checkpoint_seconds: Least time between two automatic checkpoints.
@@ -70,13 +78,15 @@ class Trainer:
         *,
         seed: int = 0,
         lanes: int | None = None,
+        backend: str = "auto",
+        workers: int | None = None,
         device: str = "cpu",
         run_dir: str | Path | None = None,
         checkpoint_seconds: float = 10.0,
     ) -> None:
         self.seed = envs.check_seed(seed)
         self.algorithm = _algorithm(algorithm)
-        self.env = _environment(env, lanes)
+        self.env = _environment(env, lanes, backend, workers)
         self.id = self.env.id
         self.device = _device(device)
         path = Path(run_dir) if run_dir is not None else fresh_path(self.id, _name_of(self.algorithm))
@@ -278,8 +288,12 @@ class Trainer:
         return self._evaluate(CONFIRMING_EPISODES, seed).mean >= self.target_return
 
     def _evaluate(self, episodes: int, seed: int) -> Evaluation:
-        source = getattr(self.env, "environment", self.id)
-        env = envs.make(source, evaluation.lanes_for(episodes), seed=seed, backend=self.env.backend)
+        env = self.env.like(evaluation.lanes_for(episodes), seed)
+        if env is None:  # it is one of a kind: play in it, and go on with new episodes
+            try:
+                return evaluation.evaluate(self.algorithm, self.env, episodes, seed, self.device)
+            finally:
+                self.loop.restart()
         try:
             return evaluation.evaluate(self.algorithm, env, episodes, seed, self.device)
         finally:
@@ -306,7 +320,8 @@ class Trainer:
         return {
             "env": self.id,
             "backend": self.env.backend,
-            "lanes": self.env.lanes,
+            "lanes": self.env.lanes // self.env.agents,
+            "workers": getattr(self.env, "workers", None),
             "algorithm": _name_of(self.algorithm),
             "hyperparameters": values(self.algorithm),
             "seed": self.seed,
@@ -348,12 +363,20 @@ def load(path: str | Path, *, env: Any = None, device: str | None = None) -> Tra
             f"path={str(path)!r} was trained by {name!r}, which this version does not know; upgrade it."
         )
     source = env if env is not None else description["env"]
-    if not isinstance(source, VectorEnvironment):
-        source = envs.make(source, description["lanes"], backend=description["backend"])
+    built = isinstance(source, VectorEnvironment | VectorEnv)
+    if not built and description["backend"] == "wrapped":
+        raise CheckpointError(
+            f"path={str(path)!r} was trained in a vector environment, {description['env']!r}, that was passed as an "
+            f"object; pass it again as env=."
+        )
+    foreign = not built and description["backend"] != "native"
     trainer = Trainer(
         source,
         ALGORITHMS[name](**description["hyperparameters"]),
         seed=description["seed"],
+        lanes=None if built else description["lanes"],
+        backend="auto" if built or isinstance(source, Environment) else description["backend"],
+        workers=description.get("workers") if foreign and description["backend"] in ("threads", "processes") else None,
         device=device or description["device"],
         run_dir=run_dir,
     )
@@ -361,9 +384,8 @@ def load(path: str | Path, *, env: Any = None, device: str | None = None) -> Tra
     trainer.metrics.read(run_dir)
     trainer.metrics.rewind(trainer.steps)
     trainer.directory = RunDirectory(run_dir, loaded=True)
-    if trainer.env.backend == "gymnasium":  # its state is not ours to keep: the episodes of the checkpoint are over
-        trainer.loop.running_return[0] = 0
-        trainer.loop.running_length[0] = 0
+    if trainer.env.backend != "native":  # its state is not ours to keep: the episodes of the checkpoint are over
+        trainer.loop.forget_episodes()
     return trainer
 
 
@@ -386,13 +408,17 @@ def _algorithm(algorithm: Any) -> Any:
     return algorithm
 
 
-def _environment(env: Any, lanes: int | None) -> VectorEnvironment:
-    if isinstance(env, VectorEnvironment):
-        if lanes not in (None, env.lanes):
-            raise InputError(f"lanes={lanes} does not fit env, which has {env.lanes}; leave lanes out.")
-        return env
-    backend = "native" if not isinstance(env, str) or envs.native_id(env) else "gymnasium"
-    return envs.make(env, LANES[backend] if lanes is None else lanes)
+def _environment(env: Any, lanes: int | None, backend: str, workers: int | None) -> VectorEnvironment:
+    if isinstance(env, VectorEnvironment | VectorEnv):
+        found = envs.adopt(env)
+        if lanes not in (None, found.lanes):
+            raise InputError(f"lanes={lanes} does not fit env, which has {found.lanes}; leave lanes out.")
+        if backend != "auto" or workers is not None:
+            raise InputError(f"backend={backend!r}, workers={workers} given with a vector environment; leave them out.")
+        return found
+    native = isinstance(env, Environment) or (isinstance(env, str) and envs.native_id(env) is not None)
+    count = (LANES if native and backend in ("auto", "native") else EMULATED_LANES) if lanes is None else lanes
+    return envs.make(env, count, backend=backend, workers=workers)
 
 
 def _device(device: str) -> torch.device:

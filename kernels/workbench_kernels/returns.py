@@ -127,13 +127,14 @@ def retrace(t, i, ratio, reward, value, next_value, terminated, ended, gamma, la
     correction[t, i] = reward[t, i] + gamma * bootstrap - value[t, i] + gamma * lam * trace
 
 
-def episodes(t, i, reward, ended, episode_return, episode_length):
+def episodes(t, i, reward, ended, active, episode_return, episode_length):
     """Write the return and length of the running episode, this step included, from the first step to the last.
 
     Args:
         t, i: The cell.
         reward: [T, B] float32.
         ended: [T, B] bool, whether the episode ends with this step.
+        active: [T, B] bool, whether an agent acts; steps without one are no part of the length.
         episode_return: [T + 1, B] float32, row t + 1 written; row 0 is carried over from before, 0 at an episode's
             start.
         episode_length: [T + 1, B] int32, likewise, in steps. Where an episode ended, its totals stand; the next starts
@@ -141,4 +142,4 @@ def episodes(t, i, reward, ended, episode_return, episode_length):
     """
     fresh = t > 0 and ended[t - 1, i]
     episode_return[t + 1, i] = reward[t, i] + (ZERO if fresh else episode_return[t, i])
-    episode_length[t + 1, i] = np.int32(1) + (np.int32(0) if fresh else episode_length[t, i])
+    episode_length[t + 1, i] = np.int32(active[t, i]) + (np.int32(0) if fresh else episode_length[t, i])

@@ -10,6 +10,7 @@ from workbench.algorithms import PPO
 from workbench.data import Batch, RolloutSource
 from workbench.envs import make
 from workbench.errors import EnvironmentFaultError, InputError
+from workbench.spaces import SpaceTree
 from workbench.spec import EnvironmentSpec, spec_of
 from workbench.training.seeding import seeds_from
 
@@ -29,7 +30,7 @@ class Table(torch.nn.Module):
         super().__init__()
         self.values = torch.zeros(entries)
 
-    def forward(self, observation):
+    def forward(self, observation, mask=None):
         return torch.full((len(observation), 2), np.log(0.5)), self.values[observation[:, 0].long()]
 
 
@@ -180,10 +181,10 @@ def test_greedy_actions_are_the_likeliest():
 
 def test_continuous_actions_and_tiny_rollouts_are_refused():
     with pytest.raises(
-        InputError, match=r"action space Box\(.*\) is not discrete; PPO's categorical policy needs Discrete"
+        InputError, match=r"action space Box\(.*\) is not discrete; PPO needs Discrete or MultiDiscrete"
     ):
         ppo(make("Pendulum-v1", 2))
-    box = gymnasium.spaces.Box(-1, 1, (3,))
+    box = SpaceTree(gymnasium.spaces.Box(-1, 1, (3,)))
     with pytest.raises(InputError, match=r"PPO.minibatches=9 is more than the 8 transitions"):
         PPO(horizon=4, minibatches=9).setup(EnvironmentSpec(box, gymnasium.spaces.Discrete(2), 2), CPU, seeds_from(0))
 

@@ -208,8 +208,8 @@ def test_bad_time_limits_are_refused(limit):
 def test_what_would_be_ignored_is_refused():
     with pytest.raises(InputError, match="size given with an environment that is built already"):
         make(kernel("CartPole-v1"), 2, size=20)
-    with pytest.raises(InputError, match="backend='gymnasium' given with an environment"):
-        make(kernel("CartPole-v1"), 2, backend="gymnasium")
+    with pytest.raises(InputError, match="backend='serial' given with an environment"):
+        make(kernel("CartPole-v1"), 2, backend="serial")
     with pytest.raises(InputError, match=r"options=\{'reset_mask'.* are unknown to 'CartPole-v1'"):
         make("CartPole-v1", 2).reset(options={"reset_mask": np.array([True, False])})
 

@@ -43,9 +43,33 @@ def test_sampling_follows_the_distribution():
     assert ((counts - expected)[kept] ** 2 / expected[kept]).sum() < 13.8  # 2 degrees of freedom, p = 0.001
 
 
-def test_sampling_is_valid_when_rounding_leaves_a_gap():
-    log_probs = torch.full((1000, 3), -20.0)  # sums to nearly 0: every draw falls into the gap
-    assert (F.sample_categorical(log_probs, torch.Generator().manual_seed(0)) == 2).all()
+def test_what_rounding_leaves_goes_to_nobody_without_a_probability():
+    # The probabilities sum to nearly 0, so that nearly every draw falls beyond them; the last action is illegal.
+    log_probs = torch.tensor([-20.0, -20.0, -1e9]).expand(1000, 3)
+    drawn = F.sample_categorical(log_probs, torch.Generator().manual_seed(0))
+    assert set(drawn.tolist()) == {0, 1}
+
+
+def test_components_are_normalised_drawn_and_judged_apart():
+    nvec, draw = (2, 3, 1), torch.Generator().manual_seed(1)
+    logits = torch.randn(4000, 6, generator=draw)[:1].expand(4000, 6)
+    mask = torch.tensor([True, True, True, False, True, True]).expand(4000, 6)
+    log_probs = F.split_log_softmax(logits, nvec, mask)
+    expected = [logits[0, :2].softmax(0), torch.softmax(logits[0, [2, 4]], 0), torch.ones(1)]
+    torch.testing.assert_close(log_probs[0, [0, 1, 2, 4, 5]].exp(), torch.cat(expected))
+    assert log_probs[0, 3].exp() == 0
+    action = F.sample_categoricals(log_probs, nvec, draw)
+    assert action.shape == (4000, 3)
+    assert not (action[:, 1] == 1).any()
+    frequency = torch.stack([(action[:, 0] == k).float().mean() for k in range(2)])
+    torch.testing.assert_close(frequency, expected[0], atol=0.03, rtol=0.0)
+    first = log_probs[:, :2].gather(-1, action[:, :1]) + log_probs[:, 2:5].gather(-1, action[:, 1:2])
+    torch.testing.assert_close(F.log_prob(log_probs, nvec, action), first.squeeze(-1))
+    assert F.likeliest(log_probs, nvec)[0].tolist() == [
+        int(logits[0, :2].argmax()),
+        int(logits[0, 4] > logits[0, 2]) * 2,
+        0,
+    ]
 
 
 def test_explained_variance():

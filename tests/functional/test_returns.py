@@ -18,14 +18,14 @@ def test_episode_totals_carry_on_from_call_to_call():
     draw = np.random.default_rng(1)
     reward = draw.normal(size=(30, 4)).astype(np.float32)
     ended = draw.random((30, 4)) < 0.2
+    active = draw.random((30, 4)) < 0.7
     totals, lengths = np.zeros((11, 4), np.float32), np.zeros((11, 4), np.int32)
     found = []
     for k in range(3):
         rows = slice(10 * k, 10 * k + 10)
-        found += zip(
-            *F.episode_totals(*map(torch.from_numpy, (reward[rows], ended[rows])), totals, lengths), strict=True
-        )
-    np.testing.assert_allclose(found, oracle.episodes(reward, ended), rtol=1e-5, atol=1e-5)
+        inputs = map(torch.from_numpy, (reward[rows], ended[rows], active[rows]))
+        found += zip(*F.episode_totals(*inputs, totals, lengths), strict=True)
+    np.testing.assert_allclose(found, oracle.episodes(reward, ended, active), rtol=1e-5, atol=1e-5)
 
 
 def test_the_other_recursions_take_tensors_and_return_targets():

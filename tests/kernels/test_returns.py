@@ -129,16 +129,17 @@ def test_episode_totals_are_the_sums_of_their_rewards(target):
     horizon, lanes, rounds = 13, 6, 4
     rewards = draw.normal(size=(horizon * rounds, lanes)).astype(np.float32)
     ended = draw.random((horizon * rounds, lanes)) < 0.15
+    active = draw.random((horizon * rounds, lanes)) < 0.7
     run = TARGETS[target](returns.episodes, False)
     totals = np.zeros((horizon + 1, lanes), dtype=np.float32)
     lengths = np.zeros((horizon + 1, lanes), dtype=np.int32)
     found = []
     for k in range(rounds):
         rows = slice(k * horizon, (k + 1) * horizon)
-        run(rewards[rows], ended[rows], totals, lengths)
+        run(rewards[rows], ended[rows], active[rows], totals, lengths)
         mask = ended[rows]
         found.extend(zip(totals[1:][mask], lengths[1:][mask], strict=True))
         totals[0] = np.where(mask[-1], 0, totals[-1])
         lengths[0] = np.where(mask[-1], 0, lengths[-1])
-    expected = oracle.episodes(rewards, ended)
+    expected = oracle.episodes(rewards, ended, active)
     np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-5)

@@ -79,11 +79,11 @@ def retrace(ratio, reward, value, next_value, terminated, truncated, gamma, lam)
     return target
 
 
-def episodes(rewards, ended):
-    """The (return, length) of every episode that ends, in order of time, then lane; rewards [T, B] start afresh."""
+def episodes(rewards, ended, active):
+    """The (return, active steps) of every episode that ends, in order of time, then lane; rewards [T, B] start afresh."""
     totals = []
     for t, i in np.argwhere(ended):
         earlier = np.flatnonzero(ended[:t, i])
         start = earlier[-1] + 1 if len(earlier) else 0
-        totals.append((rewards[start : t + 1, i].astype(np.float64).sum(), t + 1 - start))
+        totals.append((rewards[start : t + 1, i].astype(np.float64).sum(), active[start : t + 1, i].sum()))
     return totals

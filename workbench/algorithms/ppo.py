@@ -1,6 +1,6 @@
 """PPO: clipped-ratio policy optimisation (Schulman et al. 2017, arXiv:1707.06347).
 
-T: horizon, B: lanes, N: transitions of a minibatch, O: observation components, A: actions.
+T: horizon, B: lanes, N: transitions of a minibatch, R: components of an observation, D: of an action.
 """
 
 from collections.abc import Iterator
@@ -14,13 +14,13 @@ import workbench.functional as F
 from workbench.data import Batch
 from workbench.errors import InputError
 from workbench.hyperparameters import configurable, hyperparameter
-from workbench.networks import ActorCritic
+from workbench.networks import ActorCritic, Flatten
 from workbench.spec import EnvironmentSpec
 
 
 @configurable
 class PPO:
-    """Proximal policy optimisation for discrete actions, with a multilayer perceptron."""
+    """Proximal policy optimisation for discrete and multi-discrete actions, with a multilayer perceptron."""
 
     horizon: int = hyperparameter(32, low=1, help="environment steps per lane between updates")
     epochs: int = hyperparameter(4, low=1, help="passes over each rollout")
@@ -51,8 +51,12 @@ class PPO:
         Raises:
             InputError: If the actions are not discrete, or a rollout has fewer transitions than minibatches.
         """
-        if not isinstance(spec.action, gymnasium.spaces.Discrete):
-            raise InputError(f"action space {spec.action} is not discrete; PPO's categorical policy needs Discrete(n).")
+        action: Any = spec.action
+        single = isinstance(action, gymnasium.spaces.Discrete)
+        if not single and not isinstance(action, gymnasium.spaces.MultiDiscrete):
+            raise InputError(f"action space {spec.action} is not discrete; PPO needs Discrete or MultiDiscrete.")
+        self._single = single
+        self._nvec = (int(action.n),) if single else tuple(map(int, action.nvec))
         if self.minibatches > self.horizon * spec.lanes:
             raise InputError(
                 f"PPO.minibatches={self.minibatches} is more than the {self.horizon * spec.lanes} transitions of a "
@@ -60,8 +64,8 @@ class PPO:
             )
         initial = torch.Generator().manual_seed(seeds["weights"])
         self.model = ActorCritic(
-            spec.observation.shape[0],
-            int(spec.action.n),
+            Flatten(spec.observation),
+            self._nvec,
             width=self.width,
             depth=self.depth,
             activation=self.activation,
@@ -72,17 +76,27 @@ class PPO:
         self.shuffle_generator = torch.Generator().manual_seed(seeds["shuffle"])
 
     @torch.inference_mode()
-    def act(self, observation: Tensor, carry: Any, mode: str) -> tuple[Tensor, Any, dict[str, Tensor]]:
-        """Choose one action [B] int64 per lane, sampled or (mode "greedy") the likeliest.
+    def act(
+        self, observation: Tensor, carry: Any, mode: str, mask: Tensor | None = None
+    ) -> tuple[Tensor, Any, dict[str, Tensor]]:
+        """Choose one action [B] or [B, D] int64 per lane, sampled or (mode "greedy") the likeliest.
+
+        Args:
+            observation: [B, R].
+            carry: Not used.
+            mode: "sample" or "greedy".
+            mask: [B, sum of choices] bool, which are legal; all if None.
 
         Returns:
             The action, the carry as it came, and what to store with the transition: `log_prob` and `value` [B].
         """
-        log_probs, value = self.model(observation)
+        log_probs, value = self.model(observation, mask)
         if mode == "greedy":
-            return log_probs.argmax(-1), carry, {}
-        action = F.sample_categorical(log_probs, self.action_generator)
-        return action, carry, {"log_prob": log_probs.gather(-1, action[:, None]).squeeze(-1), "value": value}
+            action = F.likeliest(log_probs, self._nvec)
+            return action.squeeze(-1) if self._single else action, carry, {}
+        action = F.sample_categoricals(log_probs, self._nvec, self.action_generator)
+        extras = {"log_prob": F.log_prob(log_probs, self._nvec, action), "value": value}
+        return action.squeeze(-1) if self._single else action, carry, extras
 
     @torch.inference_mode()
     def prepare(self, rollout: Batch) -> Batch:
@@ -108,16 +122,19 @@ class PPO:
 
     def batches(self, rollout: Batch) -> Iterator[Batch]:
         """Yield the minibatches of N transitions to learn from, `epochs` times over."""
-        size = -(-rollout.reward.numel() // self.minibatches)
+        count = int(rollout.valid.sum()) if "valid" in rollout.fields else rollout.reward.numel()
+        size = max(1, -(-count // self.minibatches))
+        names = (*self.trained_on, "action_mask") if "action_mask" in rollout.fields else self.trained_on
         for _ in range(self.epochs):
-            yield from rollout.minibatches(self.trained_on, size, self.shuffle_generator)
+            yield from rollout.minibatches(names, size, self.shuffle_generator)
 
     def update(self, batch: Batch) -> dict[str, Tensor]:
         """Take one gradient step on a minibatch of N transitions; return the scalars to log."""
         for group in self.optimiser.param_groups:
             group["lr"] = self.learning_rate
-        log_probs, value = self.model(batch.observation)
-        log_ratio = log_probs.gather(-1, batch.action[:, None]).squeeze(-1) - batch.log_prob
+        log_probs, value = self.model(batch.observation, batch.fields.get("action_mask"))
+        action = batch.action[:, None] if self._single else batch.action
+        log_ratio = F.log_prob(log_probs, self._nvec, action) - batch.log_prob
         ratio = log_ratio.exp()
         policy_loss = F.clipped_surrogate(ratio, F.standardise(batch.advantage), self.clip)
         value_loss = 0.5 * (value - batch.target).square().mean()

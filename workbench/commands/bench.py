@@ -27,7 +27,7 @@ SETTINGS = (
     dataclasses.replace(option("policy", str, "what to measure", default="random"), choices=POLICIES),
     dataclasses.replace(
         option("backend", str, "of the environment, for random and mlp", default="auto"),
-        choices=("auto", "native", "gymnasium"),
+        choices=("auto", "native", "serial"),
     ),
 )
 

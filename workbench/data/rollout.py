@@ -1,4 +1,4 @@
-"""On-policy batches: T steps of B lanes into buffers allocated once. O: observation components, N = T * B."""
+"""On-policy batches: T steps of B lanes into buffers allocated once. R: components of an observation, N = T * B."""
 
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -10,7 +10,9 @@ from torch import Tensor
 from workbench.errors import EnvironmentFaultError
 from workbench.spec import VectorEnvironment
 
-Act = Callable[[Tensor, Any, str], tuple[Tensor, Any, dict[str, Tensor]]]
+Act = Callable[..., tuple[Tensor, Any, dict[str, Tensor]]]
+
+KEPT = ("observation", "reward", "terminated", "truncated", "active", "action_mask")
 
 
 class Batch:
@@ -26,15 +28,25 @@ class Batch:
             raise AttributeError(f"a batch of {', '.join(self.__dict__.get('fields', ()))} has no {name!r}") from None
 
     def minibatches(self, names: tuple[str, ...], size: int, generator: torch.Generator) -> Iterator["Batch"]:
-        """Yield the named [T, B, ...] fields in random disjoint minibatches of `size` transitions, the last a rest."""
+        """Yield the named [T, B, ...] fields in random disjoint minibatches of `size` transitions, the last a rest.
+
+        Where the batch says which transitions are `valid` [T, B], the others are left out.
+        """
         flat = {name: self.fields[name].flatten(0, 1) for name in names}
-        order = torch.randperm(next(iter(flat.values())).shape[0], generator=generator)
-        for rows in order.split(size):
-            yield Batch(**{name: x.index_select(0, rows.to(x.device)) for name, x in flat.items()})
+        if "valid" in self.fields:
+            rows = self.valid.flatten().nonzero().squeeze(-1)
+            order = rows[torch.randperm(len(rows), generator=generator).to(rows.device)]
+        else:
+            order = torch.randperm(next(iter(flat.values())).shape[0], generator=generator)
+        for chosen in order.split(size) if len(order) else ():
+            yield Batch(**{name: x.index_select(0, chosen.to(x.device)) for name, x in flat.items()})
 
 
 class RolloutSource:
     """Steps an environment with a policy and keeps what happened.
+
+    Frame t holds what to act on at step t, and what the step before it brought. An environment that shares its memory
+    writes its frames itself; of others they are copied.
 
     Args:
         env: Reset here with `seed`.
@@ -52,69 +64,160 @@ class RolloutSource:
         self.collected = 0
         self._carry: Any = None
         self._fields: dict[str, Tensor] = {}
-        shape = (horizon, env.lanes)
-        self._host = {
-            "reward": torch.empty(shape, dtype=torch.float32),
-            "terminated": torch.empty(shape, dtype=torch.bool),
-            "truncated": torch.empty(shape, dtype=torch.bool),
-        }
+        shared = env.share(horizon + 1)
         env.reset(seed=seed)
-        self._views = {name: torch.from_numpy(getattr(env, name)) for name in self._host}
-        self._observation = torch.from_numpy(env.observation)
-        self._final = torch.from_numpy(env.final_observation)
-        components = env.observation.shape[1]
-        self._fields["observation"] = torch.empty((*shape, components), device=device)
+        self._shared = shared is not None
+        self._frames = {name: self._allocated(name, shared) for name in KEPT if getattr(env, name) is not None}
+
+    def _allocated(self, name: str, shared: Any) -> Tensor:
+        if shared is not None:
+            return torch.from_numpy(getattr(shared, name))
+        like = torch.from_numpy(getattr(self.env, name))
+        return torch.empty((self.horizon + 1, *like.shape), dtype=like.dtype)
+
+    def restart(self) -> None:
+        """Go on with new episodes: somebody else has played in the environment."""
+        self.env.reset()
+        self._carry = None
+
+    def _keep(self, t: int, names: tuple[str, ...] = KEPT) -> None:
+        if not self._shared:
+            for name in names:
+                if name in self._frames:
+                    self._frames[name][t].copy_(torch.from_numpy(getattr(self.env, name)))
 
     @torch.inference_mode()
     def collect(self, act: Act) -> Batch:
         """Take `horizon` steps in every lane.
 
         Returns:
-            A batch whose tensors are overwritten by the next call: `observation` [T, B, O], `action`, `reward`,
-            `terminated`, `truncated` and whatever `act` adds, all [T, B]; `last_observation` [B, O] to bootstrap from;
+            A batch whose tensors are overwritten by the next call: `observation` [T, B, R], `action`, `reward`,
+            `terminated`, `truncated` and whatever `act` adds, all [T, B]; `last_observation` [B, R] to bootstrap from;
             and, of the episodes that were truncated but not terminated, `final_index` [K] int64 (t * B + lane) and
-            `final_observation` [K, O].
+            `final_observation` [K, R]. Where lanes were without an agent, `valid` [T, B] says which transitions are
+            some, as `closed_up` orders them.
 
         Raises:
             EnvironmentFaultError: If an observation or a reward is not a number; it names the lane and the step.
         """
-        env, observations = self.env, self._fields["observation"]
-        final_index: list[Tensor] = []
-        final_observation: list[Tensor] = []
+        env, frames = self.env, self._frames
+        if self._shared:
+            env.rewind()
+        self._keep(0, ("observation", "active", "action_mask"))
+        final_index, final_observation = [], []
+        mask = None
         for t in range(self.horizon):
-            observation = observations[t].copy_(self._observation)
-            action, self._carry, extras = act(observation, self._carry, "sample")
+            observation = frames["observation"][t].to(self.device)
+            if "action_mask" in frames:
+                mask = frames["action_mask"][t].to(self.device)
+            action, self._carry, extras = act(observation, self._carry, "sample", mask)
             env.step(action.cpu().numpy())
             for name, x in {"action": action, **extras}.items():
                 self._row(name, x)[t].copy_(x)
-            for name, view in self._views.items():
-                self._host[name][t].copy_(view)
-            if env.truncated.any():
-                lanes = torch.from_numpy(np.flatnonzero(env.truncated & ~env.terminated))
-                final_index.append(lanes + t * env.lanes)
-                final_observation.append(self._final[lanes].float())
-        self._check(observations)
+            self._keep(t + 1)
+            truncated = env.truncated
+            if truncated.any():
+                lanes = np.flatnonzero(truncated & ~env.terminated)
+                final_index.append(torch.from_numpy(lanes + t * env.lanes))
+                final_observation.append(torch.from_numpy(env.final_observation[lanes]))
+        active = frames["active"].numpy()
+        steps = {name: frames[name][1:] for name in ("reward", "terminated", "truncated")}
+        before = {name: frames[name][:-1] for name in ("observation", "action_mask") if name in frames}
+        self._check(before["observation"], steps["reward"], final_observation)
         self.collected += self.horizon
-        fields = {**self._fields, **{name: x.to(self.device) for name, x in self._host.items()}}
-        empty = torch.empty((0, observations.shape[-1]))
-        return Batch(
+        last = frames["observation"][-1]
+        fields = {name: x.to(self.device) for name, x in (before | steps).items()} | self._fields
+        batch = Batch(
             **fields,
-            last_observation=self._observation.to(self.device, torch.float32, copy=True),
+            last_observation=last.to(self.device, copy=True),
             final_index=torch.cat([torch.empty(0, dtype=torch.int64), *final_index]).to(self.device),
-            final_observation=torch.cat([empty, *final_observation]).to(self.device),
+            final_observation=torch.cat([last[:0], *final_observation]).to(self.device),
         )
+        return batch if active.all() else closed_up(batch, active)
+
+    def outcome(self) -> tuple[Tensor, Tensor, Tensor]:
+        """Return what happened in the newest rollout, lane by lane: reward, ended and active, [T, B] each."""
+        frames = self._frames
+        return frames["reward"][1:], frames["terminated"][1:] | frames["truncated"][1:], frames["active"][:-1]
 
     def _row(self, name: str, x: Tensor) -> Tensor:
         if name not in self._fields:
             self._fields[name] = torch.empty((self.horizon, *x.shape), dtype=x.dtype, device=self.device)
         return self._fields[name]
 
-    def _check(self, observations: Tensor) -> None:
+    def _check(self, observations: Tensor, rewards: Tensor, finals: list[Tensor]) -> None:
         """Look for numbers that are none, once a rollout: a sum is not finite if any of its terms is not."""
-        for what, x in (("observation", observations), ("reward", self._host["reward"])):
-            if not torch.isfinite(x.sum()) and not torch.isfinite(x).all():
+        for what, x in (("observation", observations), ("reward", rewards)):
+            if x.is_floating_point() and not torch.isfinite(x.sum()) and not torch.isfinite(x).all():
                 t, lane = (~torch.isfinite(x)).nonzero()[0, :2].tolist()
                 raise EnvironmentFaultError(
                     f"{what} of lane {lane} is {x[t, lane].tolist()} at step {self.collected + t} of {self.env.id!r}; "
                     f"mend the environment: every {what} must be finite."
                 )
+        for x in finals:
+            if x.is_floating_point() and not torch.isfinite(x).all():
+                raise EnvironmentFaultError(
+                    f"an episode's last observation is {x.tolist()} between steps {self.collected} and "
+                    f"{self.collected + self.horizon} of {self.env.id!r}; mend the environment: it must be finite."
+                )
+
+
+PER_LANE = ("last_observation", "final_index", "final_observation")
+
+
+def closed_up(batch: Batch, active: Any) -> Batch:
+    """Order each lane's column so that the transitions of its agent follow one another, at the end.
+
+    A transition starts where the lane is active and lasts until it is again, or until the episode ends: an agent waits
+    for its turn, a dead one for its return. It earns every reward on the way. One that lasts beyond the rollout is not
+    complete and is left out: what it started from becomes the `last_observation`.
+
+    Args:
+        batch: Of a rollout, [T, B] fields and those of `PER_LANE`.
+        active: [T + 1, B] bool, of the frames.
+
+    Returns:
+        The batch with `valid` [T, B].
+    """
+    acts, T, B = active[:-1], active.shape[0] - 1, active.shape[1]
+    columns = np.arange(B)
+    reward, terminated, truncated = (batch.fields[k].cpu().numpy() for k in ("reward", "terminated", "truncated"))
+    # Which of its transitions a lane is in: from 0, or -1 before the first.
+    ordinal = np.cumsum(acts, axis=0) - 1
+    last = T - 1 - np.argmax(acts[::-1], axis=0)
+    ended = terminated | truncated
+    over = np.where(np.arange(T)[:, None] >= last, ended, False).any(axis=0)
+    open_ended = acts.any(axis=0) & ~active[-1] & ~over
+    keep = acts.copy()
+    keep[last[open_ended], columns[open_ended]] = False
+    count = keep.sum(axis=0)
+    order = np.argsort(keep, axis=0, kind="stable")
+    home = ordinal + T - count  # the row, at the end of the column, where a transition goes
+    inside = (ordinal >= 0) & (ordinal < count)
+    t, lane = np.nonzero(inside)
+    sums, ends = np.zeros_like(reward), [np.zeros_like(terminated) for _ in range(2)]
+    np.add.at(sums, (home[t, lane], lane), reward[t, lane])
+    for flags, out in zip((terminated, truncated), ends, strict=True):
+        np.logical_or.at(out, (home[t, lane], lane), flags[t, lane])
+    fields = {}
+    rows = torch.from_numpy(order)
+    for name, x in batch.fields.items():
+        if name not in PER_LANE:
+            index = rows.to(x.device).reshape(T, B, *(1,) * (x.ndim - 2)).expand_as(x)
+            fields[name] = torch.gather(x, 0, index)
+    device = batch.reward.device
+    fields["reward"] = torch.from_numpy(sums).to(device)
+    fields["terminated"], fields["truncated"] = (torch.from_numpy(x).to(device) for x in ends)
+    valid = np.arange(T)[:, None] >= T - count
+    fields["valid"] = torch.from_numpy(valid).to(device)
+    last_observation = batch.last_observation.clone()
+    waiting = torch.from_numpy(np.flatnonzero(open_ended)).to(device)
+    last_observation[waiting] = batch.observation[torch.from_numpy(last[open_ended]).to(device), waiting]
+    at, lane = np.divmod(batch.final_index.cpu().numpy(), B)
+    found = torch.from_numpy(inside[at, lane])
+    return Batch(
+        **fields,
+        last_observation=last_observation,
+        final_index=torch.from_numpy(home[at, lane] * B + lane)[found].to(device),
+        final_observation=batch.final_observation[found.to(device)],
+    )

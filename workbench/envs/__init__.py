@@ -1,11 +1,13 @@
-"""Vector environments: the native ones by id, and everything that Gymnasium has registered."""
+"""Vector environments: the native ones by id, and everything that others wrote."""
 
 from typing import Any
 
-import gymnasium
+from gymnasium.vector import VectorEnv
 
-from workbench.envs.adapter import GymnasiumVectorEnvironment
+from workbench.envs.emulation import BACKENDS, EmulatedVectorEnvironment
 from workbench.envs.native import NativeVectorEnvironment, check_lanes, check_seed
+from workbench.envs.sources import source_of
+from workbench.envs.wrapped import WrappedVectorEnvironment
 from workbench.errors import InputError, unknown_name
 from workbench.spec import VectorEnvironment
 from workbench_kernels import Environment
@@ -14,14 +16,18 @@ from workbench_kernels.envs import make as make_kernel
 from workbench_kernels.envs import namespaced
 
 __all__ = [
+    "BACKENDS",
     "NATIVE",
-    "GymnasiumVectorEnvironment",
+    "EmulatedVectorEnvironment",
     "NativeVectorEnvironment",
+    "WrappedVectorEnvironment",
+    "adopt",
     "check_lanes",
     "check_seed",
     "environment",
     "make",
     "native_id",
+    "source_of",
 ]
 
 
@@ -49,40 +55,66 @@ def environment(id: str, **options: Any) -> Environment:
 
 
 def make(
-    env: Any, lanes: int, *, seed: int = 0, backend: str = "auto", threads: int = 1, **options: Any
+    env: Any,
+    lanes: int,
+    *,
+    seed: int = 0,
+    backend: str = "auto",
+    threads: int = 1,
+    workers: int | None = None,
+    batch: int | None = None,
+    timeout: float = 60.0,
+    max_agents: int | None = None,
+    **options: Any,
 ) -> VectorEnvironment:
     """Build a vector environment.
 
     Args:
-        env: An id ("CartPole-v1"), or a kernel environment of your own (`workbench_kernels.Environment`).
-        lanes: How many copies run side by side.
+        env: An id ("CartPole-v1", "ALE/Pong-v5"), "module:factory", a class or a function that makes one environment, a
+            kernel environment of your own (`workbench_kernels.Environment`), or a vector environment of Gymnasium's.
+        lanes: How many copies run side by side. An environment of several agents takes as many lanes as it has agents.
         seed: Of the lanes' random streams.
-        backend: "native" (our kernels), "gymnasium" (the original), or "auto": native where it exists.
-        threads: For the native backend; see `NativeVectorEnvironment`.
-        options: Of a native environment, such as `size=20`.
+        backend: "native" (our kernels), "serial", "threads" or "processes" (others' environments, or the original of a
+            native id), or "auto": native where it exists, else serial.
+        threads: Of the native backend; see `NativeVectorEnvironment`.
+        workers: Of the threads and processes backends; one a core if None.
+        batch: Lanes that `recv` returns; fewer than `lanes` staggers them. Not native.
+        timeout: Seconds after which a worker counts as hung. Not native.
+        max_agents: Lanes an environment, where agents come and go; as many as it lists if None.
+        options: Of the environment, such as `size=20`.
 
     Raises:
         InputError: If an argument is out of range.
         UnknownNameError: If no environment has this id.
+        EnvironmentFaultError: If the environment cannot be built.
     """
-    if backend not in ("auto", "native", "gymnasium"):
-        raise InputError(f"backend={backend!r} is unknown; choose 'auto', 'native' or 'gymnasium'.")
-    if not isinstance(env, str):
-        if not isinstance(env, Environment):
-            raise InputError(
-                f"env={env!r} is not an environment; pass an id such as 'CartPole-v1', or a "
-                f"workbench_kernels.Environment."
-            )
-        if options or backend == "gymnasium":
+    backend = {"gymnasium": "serial"}.get(backend, backend)  # the name of runs of earlier versions
+    if backend not in ("auto", "native", *BACKENDS):
+        raise InputError(f"backend={backend!r} is unknown; choose 'auto', 'native', {', '.join(map(repr, BACKENDS))}.")
+    check_lanes(lanes)
+    if isinstance(env, Environment | VectorEnv):
+        if options or backend not in ("auto", "native"):
             given = ", ".join(options) or f"backend={backend!r}"
             raise InputError(f"{given} given with an environment that is built already; leave it out.")
+        if isinstance(env, VectorEnv):
+            return adopt(env)
         return NativeVectorEnvironment(env, lanes, seed=seed, threads=threads)
-    if native_id(env) and backend != "gymnasium":
+    if isinstance(env, str) and native_id(env) and backend in ("auto", "native"):
         return NativeVectorEnvironment(environment(env, **options), lanes, seed=seed, threads=threads)
     if backend == "native":
-        raise unknown_name("native environment", env, NATIVE)
-    if env not in gymnasium.registry and ":" not in env:
-        raise unknown_name("environment", env, {*NATIVE, *gymnasium.registry})
-    if options:
-        raise InputError(f"{', '.join(options)} given to {env!r}, which is Gymnasium's; only native ones take options.")
-    return GymnasiumVectorEnvironment(env, lanes, seed=seed)
+        raise unknown_name("native environment", env if isinstance(env, str) else repr(env), NATIVE)
+    return EmulatedVectorEnvironment(
+        source_of(env, **options),
+        lanes,
+        seed=seed,
+        backend="serial" if backend == "auto" else backend,
+        workers=workers,
+        batch=batch,
+        timeout=timeout,
+        max_agents=max_agents,
+    )
+
+
+def adopt(env: Any) -> VectorEnvironment:
+    """Return `env`, a vector environment, as one that the trainer understands: itself, if it does already."""
+    return env if isinstance(env, VectorEnvironment) else WrappedVectorEnvironment(env)

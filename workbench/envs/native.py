@@ -10,6 +10,7 @@ from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 
 from workbench.errors import InputError
+from workbench.spaces import SpaceTree
 from workbench_kernels import Discrete, Environment, rng
 from workbench_kernels.arrays import aligned
 from workbench_kernels.buffers import Buffers
@@ -68,6 +69,7 @@ class NativeVectorEnvironment(VectorEnv[Any, Any, Any]):
 
     backend = "native"
     saved = ("buffers",)
+    agents = 1
 
     def __init__(
         self,
@@ -96,6 +98,7 @@ class NativeVectorEnvironment(VectorEnv[Any, Any, Any]):
         mode = AutoresetMode.SAME_STEP if autoreset else AutoresetMode.DISABLED
         self.metadata = {"autoreset_mode": mode, "render_modes": ["rgb_array"], "render_fps": RENDER_FPS}
         self.single_observation_space, self.single_action_space = single_spaces(environment)
+        self.tree = SpaceTree(self.single_observation_space)
         self.observation_space = batch_space(self.single_observation_space, lanes)
         self.action_space = batch_space(self.single_action_space, lanes)
         self._seed = check_seed(seed)
@@ -104,6 +107,7 @@ class NativeVectorEnvironment(VectorEnv[Any, Any, Any]):
         self._autoreset = autoreset
         self._copy_results = copy
         self.buffers = Buffers(environment, lanes)
+        self.active = np.ones(lanes, np.bool_)
         self._see()
         rng.seed_lanes(self.buffers.random, self._seed)
 
@@ -116,7 +120,7 @@ class NativeVectorEnvironment(VectorEnv[Any, Any, Any]):
             np.moveaxis(_reshaped(x, shape), -1, 0) for x in (b.observation, b.final_observation)
         )
         self.observation, self.final_observation = (np.moveaxis(x, -1, 0) for x in (b.observation, b.final_observation))
-        self.action_mask = np.moveaxis(b.action_mask, -1, 0)
+        self.action_mask = np.moveaxis(b.action_mask, -1, 0) if environment.has("action_mask") else None
         self.global_state, self.final_global_state = b.global_state.T, b.final_global_state.T
         self.truncated, self.cost = b.truncated, b.cost
         self.agent_reward, self.agent_terminated = b.reward.T, b.terminated.T
@@ -141,6 +145,7 @@ class NativeVectorEnvironment(VectorEnv[Any, Any, Any]):
         apart = {"buffers", "environment", "_reset", "_step"}
         made.__dict__.update({name: x for name, x in self.__dict__.items() if name in apart or name[:1] != "_"})
         made.__dict__.update({name: copy.copy(x) for name, x in self.__dict__.items() if name not in made.__dict__})
+        made.tree = self.tree
         for name in ("single_action_space", "action_space", "single_observation_space", "observation_space"):
             setattr(made, name, copy.deepcopy(getattr(self, name), memo))
         made.buffers = copy.deepcopy(self.buffers, memo)
@@ -199,6 +204,16 @@ class NativeVectorEnvironment(VectorEnv[Any, Any, Any]):
             info["cost"] = self.cost
         result = self._shown, self.reward, self.terminated, self.truncated, info
         return copy.deepcopy(result) if self._copy_results else result
+
+    def share(self, frames: int) -> None:
+        """Keep the buffers here: kernels write them with the lanes innermost, and a rollout has them first."""
+
+    def rewind(self) -> None:
+        """Do nothing: no frames are shared."""
+
+    def like(self, lanes: int, seed: int) -> "NativeVectorEnvironment":
+        """Build the same environment with `lanes` lanes."""
+        return NativeVectorEnvironment(self.environment, lanes, seed=seed, time_limit=self.time_limit)
 
     def _extras(self) -> dict[str, Any]:
         return {name: getattr(self, name) for name in ("action_mask", "global_state") if self.environment.has(name)}

@@ -3,7 +3,16 @@
 T: horizon, B: lanes, N: transitions of a minibatch, A: actions.
 """
 
-from workbench.functional.policies import clipped_surrogate, explained_variance, sample_categorical, standardise
+from workbench.functional.policies import (
+    clipped_surrogate,
+    explained_variance,
+    likeliest,
+    log_prob,
+    sample_categorical,
+    sample_categoricals,
+    split_log_softmax,
+    standardise,
+)
 from workbench.functional.returns import (
     discounted_returns,
     episode_totals,
@@ -21,9 +30,13 @@ __all__ = [
     "explained_variance",
     "gae",
     "lambda_returns",
+    "likeliest",
+    "log_prob",
     "n_step_returns",
     "retrace",
     "sample_categorical",
+    "sample_categoricals",
+    "split_log_softmax",
     "standardise",
     "vtrace",
 ]

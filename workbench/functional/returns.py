@@ -127,16 +127,19 @@ def retrace(
     return value + correction.to(reward.device)
 
 
-def episode_totals(reward: Tensor, ended: Tensor, episode_return: Any, episode_length: Any) -> tuple[Any, Any]:
+def episode_totals(
+    reward: Tensor, ended: Tensor, active: Tensor, episode_return: Any, episode_length: Any
+) -> tuple[Any, Any]:
     """Return the returns and lengths of the episodes that ended, in order of time; carry the running ones on.
 
     Args:
-        reward: [T, B] float. ended: [T, B] bool.
+        reward: [T, B] float. ended, active: [T, B] bool; see `workbench_kernels.returns.episodes`.
         episode_return, episode_length: numpy [T + 1, B] float32 and int32; row 0 is read, and prepared for the next
             call.
     """
     mask = _numpy(ended, np.bool_)
-    _scan("episodes", False)(_numpy(reward, np.float32), mask, episode_return, episode_length)
+    acts = _numpy(active, np.bool_)
+    _scan("episodes", False)(_numpy(reward, np.float32), mask, acts, episode_return, episode_length)
     finished = episode_return[1:][mask], episode_length[1:][mask]
     episode_return[0] = np.where(mask[-1], 0, episode_return[-1])
     episode_length[0] = np.where(mask[-1], 0, episode_length[-1])

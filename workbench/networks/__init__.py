@@ -1,5 +1,6 @@
-"""Torch modules. N: rows, O: observation components, A: actions."""
+"""Networks."""
 
 from workbench.networks.actor_critic import ActorCritic
+from workbench.networks.encoder import Flatten
 
-__all__ = ["ActorCritic"]
+__all__ = ["ActorCritic", "Flatten"]

@@ -7,6 +7,9 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 
+from workbench.functional import split_log_softmax
+from workbench.networks.encoder import Flatten
+
 ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "relu": torch.relu_,
     "silu": nn.functional.silu,
@@ -29,30 +32,44 @@ class ActorCritic(nn.Module):
     2021).
 
     Args:
-        observations: O.
-        actions: A.
+        encoder: Makes features [N, F] float32 of observations.
+        nvec: How many choices each component of an action has, A altogether.
         width, depth: Units a hidden layer, and how many of them.
         activation: A name in `ACTIVATIONS`.
         generator: The source of the initial weights.
     """
 
     def __init__(
-        self, observations: int, actions: int, *, width: int, depth: int, activation: str, generator: torch.Generator
+        self,
+        encoder: Flatten,
+        nvec: tuple[int, ...],
+        *,
+        width: int,
+        depth: int,
+        activation: str,
+        generator: torch.Generator,
     ) -> None:
         super().__init__()
-        sizes = [observations] + [width] * depth
+        self.encoder = encoder
+        self.nvec = nvec
+        sizes = [encoder.features] + [width] * depth
         self.trunk = nn.ModuleList(
             linear(inputs, outputs, math.sqrt(2.0), generator) for inputs, outputs in pairwise(sizes)
         )
-        self.head = linear(width, actions + 1, 0.01, generator)
+        self.head = linear(width, sum(nvec) + 1, 0.01, generator)
         with torch.no_grad():
             self.head.weight[-1] *= 100.0
         self._activation = ACTIVATIONS[activation]
 
-    def forward(self, observation: Tensor) -> tuple[Tensor, Tensor]:
-        """Return log-probabilities [N, A], in nats, and values [N] for `observation` [N, O] float32."""
-        x = observation
+    def forward(self, observation: Tensor, mask: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """Return log-probabilities [N, A], in nats, component by component, and values [N].
+
+        Args:
+            observation: [N, R], rows as the encoder takes them.
+            mask: [N, A] bool, which actions are legal; all if None.
+        """
+        x = self.encoder(observation)
         for layer in self.trunk:
             x = self._activation(layer(x))
         out = self.head(x)
-        return torch.log_softmax(out[:, :-1], -1), out[:, -1]
+        return split_log_softmax(out[:, :-1], self.nvec, mask), out[:, -1]

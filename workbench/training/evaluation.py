@@ -49,26 +49,30 @@ def lanes_for(episodes: Any) -> int:
 def evaluate(algorithm: Any, env: VectorEnvironment, episodes: int, seed: int, device: torch.device) -> Evaluation:
     """Play `episodes` episodes greedily.
 
-    How many each lane plays is fixed beforehand: taking the first ones to end would favour short episodes.
+    How many each environment plays is fixed beforehand: taking the first ones to end would favour short episodes. Each
+    of several agents plays episodes of its own.
     """
-    quota = np.full(env.lanes, episodes // env.lanes)
-    quota[: episodes % env.lanes] += 1
+    groups = env.lanes // env.agents
+    quota = np.full(groups, episodes // groups)
+    quota[: episodes % groups] += 1
     returns: list[float] = []
     lengths: list[int] = []
     running_return, running_length = np.zeros(env.lanes), np.zeros(env.lanes, dtype=np.int64)
     env.reset(seed=seed)
     carry = None
     while quota.any():
-        observation = torch.from_numpy(env.observation).to(device, torch.float32)
-        action, carry, _ = algorithm.act(observation, carry, "greedy")
+        observation = torch.from_numpy(env.observation).to(device)
+        mask = None if env.action_mask is None else torch.from_numpy(env.action_mask).to(device)
+        running_length += env.active
+        action, carry, _ = algorithm.act(observation, carry, "greedy", mask)
         env.step(action.cpu().numpy())
         running_return += env.reward
-        running_length += 1
         ended = env.terminated | env.truncated
-        counted = ended & (quota > 0)
-        returns.extend(running_return[counted])
-        lengths.extend(running_length[counted])
-        quota -= counted
+        for lane in np.flatnonzero(ended):
+            if quota[lane // env.agents]:
+                returns.append(running_return[lane])
+                lengths.append(running_length[lane])
+                quota[lane // env.agents] -= 1
         running_return[ended] = 0.0
         running_length[ended] = 0
     return Evaluation(np.array(returns), np.array(lengths))

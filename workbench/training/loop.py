@@ -164,20 +164,31 @@ class Loop:
             if done:
                 return "target"
 
+    def restart(self) -> None:
+        """Go on with new episodes: somebody else has played in the environment."""
+        self.source.restart()
+        self.forget_episodes()
+
+    def forget_episodes(self) -> None:
+        """Count no episode that is under way."""
+        self.running_return[0] = 0
+        self.running_length[0] = 0
+
     def _iterate(self) -> dict[str, float]:
         """Collect a rollout, learn from it, and return the row of metrics."""
         rollout = self.algorithm.prepare(self.source.collect(self.algorithm.act))
         logs = [self.algorithm.update(batch) for batch in self.algorithm.batches(rollout)]
-        self.steps += rollout.reward.numel()
-        row = {name: float(torch.stack([log[name] for log in logs]).mean()) for name in logs[0]}
+        reward, ended, active = self.source.outcome()
+        self.steps += int(active.sum())
+        names = logs[0] if logs else ()  # without a complete transition there is nothing to learn from
+        row = {name: float(torch.stack([log[name] for log in logs]).mean()) for name in names}
         watched = ("policy_loss", "value_loss", "gradient_norm")
         if not math.isfinite(sum(row[name] for name in watched if name in row)):
             raise NumericsError(
                 f"losses at step {self.steps} are not finite ({row}); lower learning_rate, and go on from the last "
                 f"checkpoint."
             )
-        ended = rollout.terminated | rollout.truncated
-        returns, lengths = episode_totals(rollout.reward, ended, self.running_return, self.running_length)
+        returns, lengths = episode_totals(reward, ended, active, self.running_return, self.running_length)
         self.episodes += len(returns)
         self.recent.extend(returns[-RECENT:].tolist())
         if len(returns):
