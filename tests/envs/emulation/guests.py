@@ -4,6 +4,7 @@ import os
 import signal
 import threading
 import time
+from types import MappingProxyType
 
 import gymnasium
 import numpy as np
@@ -121,7 +122,7 @@ class Scripted:
     agent observes [its number, t]; its reward is 100 * its number + t, plus its action.
     """
 
-    metadata = {"name": "scripted"}
+    metadata = MappingProxyType({"name": "scripted"})
 
     def __init__(self, script, possible=None):
         self.script = script

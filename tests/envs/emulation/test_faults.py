@@ -2,6 +2,7 @@
 
 import functools
 import os
+import select
 import subprocess
 import sys
 import textwrap
@@ -26,7 +27,12 @@ EXPECTED = {
 
 @pytest.mark.parametrize(
     ("backend", "how"),
-    [(b, h) for b in ("serial", "threads", "processes") for h in EXPECTED if b == "processes" or h in ("raise", "shape")],
+    [
+        (b, h)
+        for b in ("serial", "threads", "processes")
+        for h in EXPECTED
+        if b == "processes" or h in ("raise", "shape")
+    ],
 )
 @pytest.mark.parametrize("batch", [4, 2])
 def test_a_fault_names_the_lane_the_seed_and_the_step(backend, how, batch):
@@ -53,7 +59,9 @@ def test_a_worker_that_is_killed_from_outside_is_noticed():
     env = make(Counter, 4, backend="processes", workers=2)
     env.reset()
     env._crew._processes[1].kill()
-    with pytest.raises(EnvironmentFaultError, match="worker 1 of .*Counter' failed: its process ended with exit code -9"):
+    with pytest.raises(
+        EnvironmentFaultError, match=r"worker 1 of .*Counter' failed: its process ended with exit code -9"
+    ):
         for _ in range(3):
             env.step(np.zeros(4, int))
 
@@ -86,7 +94,9 @@ def only_here(parent):
 def test_a_copy_that_a_process_cannot_build_is_a_fault():
     make(Counter, 2, backend="processes").close()
     before = children()
-    with pytest.raises(EnvironmentFaultError, match="cannot be built: ConnectionError: the simulator is busy") as caught:
+    with pytest.raises(
+        EnvironmentFaultError, match="cannot be built: ConnectionError: the simulator is busy"
+    ) as caught:
         make(functools.partial(only_here, os.getpid()), 2, backend="processes")
     assert "in only_here" in str(caught.value)
     assert children() == before
@@ -164,9 +174,9 @@ def test_workers_end_with_their_parent_however_it_ends():
     done = subprocess.run([sys.executable, "-c", KILLED], capture_output=True, text=True, timeout=60)
     assert done.returncode == -9
     for pid in map(int, done.stdout.split()):
-        waiting = os.pidfd_open(pid) if os.path.exists(f"/proc/{pid}") else None
-        if waiting is not None:
-            import select
-
-            assert select.select([waiting], [], [], 10.0)[0], f"worker {pid} outlived its parent"
-            os.close(waiting)
+        try:
+            waiting = os.pidfd_open(pid)
+        except ProcessLookupError:
+            continue
+        assert select.select([waiting], [], [], 10.0)[0], f"worker {pid} outlived its parent"
+        os.close(waiting)

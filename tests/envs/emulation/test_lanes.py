@@ -4,6 +4,7 @@ import gc
 import os
 import threading
 import tracemalloc
+from pathlib import Path
 
 import gymnasium
 import numpy as np
@@ -198,19 +199,18 @@ def test_nothing_stays_behind(backend, start_method):
 def held():
     """What this process holds: descriptors, threads, processes."""
     gc.collect()
-    return len(os.listdir("/proc/self/fd")), threading.active_count(), children()
+    return len(list(Path("/proc/self/fd").iterdir())), threading.active_count(), children()
 
 
 def children():
     """The processes whose parent is this one or its fork server."""
     found = {}
-    for name in filter(str.isdigit, os.listdir("/proc")):
+    for folder in Path("/proc").glob("[0-9]*"):
         try:
-            with open(f"/proc/{name}/stat") as file:
-                fields = file.read().rpartition(")")[2].split()
+            fields = (folder / "stat").read_text().rpartition(")")[2].split()
         except OSError:
             continue
-        found[int(name)] = int(fields[1]), fields[0]
+        found[int(folder.name)] = int(fields[1]), fields[0]
     mine, grown = {os.getpid()}, True
     while grown:
         more = {pid for pid, (parent, state) in found.items() if parent in mine and state != "Z"}
