@@ -29,12 +29,14 @@ STEPS = 2_000_000
 SETTINGS = {
     setting.name: setting
     for setting in (
-        option("environment", str, "a name `workbench list` shows, or any id registered with Gymnasium"),
+        option("environment", str, "a name `workbench list` shows, an id registered with Gymnasium, or module:factory"),
         option("algorithm", str, "a name `workbench list` shows", default="ppo"),
         option("steps", int, "environment steps to train for, at most", default=STEPS, low=1),
         option("target_return", float, "stop once the mean episode return reaches this"),
         option("seed", int, "of everything random", default=0, low=0),
         option("lanes", int, "environments stepped side by side; left out, the trainer chooses", low=1),
+        option("backend", str, "of the environment: auto, native, serial, threads or processes", default="auto"),
+        option("workers", int, "threads or processes that step it; left out, one a core", low=1),
         option("device", str, "where the networks live, as torch names it", default="cpu"),
         option("run_dir", str, "directory of the run; left out, a fresh one under runs/"),
     )
@@ -101,6 +103,8 @@ def run(options: argparse.Namespace) -> int:
         options.algorithm_class(**hyperparameters),
         seed=settings["seed"],
         lanes=settings["lanes"],
+        backend=settings["backend"],
+        workers=settings["workers"],
         device=settings["device"],
         run_dir=settings["run_dir"],
     )
