@@ -15,6 +15,7 @@ from workbench.version import __version__
 
 if TYPE_CHECKING:
     from workbench.algorithms import PPO
+    from workbench.checking import check
     from workbench.envs import environment, make
     from workbench.trainer import Trainer, load
     from workbench.training.metrics import read_metrics
@@ -28,6 +29,7 @@ __all__ = [
     "Environment",
     "Trainer",
     "__version__",
+    "check",
     "environment",
     "load",
     "make",
@@ -41,6 +43,7 @@ _HOMES = {
     "Environment": "workbench_kernels",
     "PPO": "workbench.algorithms",
     "Trainer": "workbench.trainer",
+    "check": "workbench.checking",
     "environment": "workbench.envs",
     "load": "workbench.trainer",
     "make": "workbench.envs",

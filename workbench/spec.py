@@ -42,6 +42,8 @@ class VectorEnvironment(Protocol):
 
     id: str
     backend: str
+    options: dict[str, Any]
+    """What the environment was built with, beside its id."""
     lanes: int
     agents: int
     """Lanes that are one environment together."""

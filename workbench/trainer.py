@@ -24,6 +24,7 @@ from workbench.hyperparameters import lock, values
 from workbench.spec import VectorEnvironment, spec_of
 from workbench.training import evaluation
 from workbench.training.checkpoints import load_checkpoint
+from workbench.training.environments import environment_for, plain, rebuilt
 from workbench.training.evaluation import Evaluation
 from workbench.training.interrupts import stop_on_interrupt
 from workbench.training.loop import Loop
@@ -31,13 +32,6 @@ from workbench.training.metrics import Metrics
 from workbench.training.run_directory import RunDirectory, fresh_path, locate
 from workbench.training.seeding import seeds_from
 from workbench.version import __version__
-from workbench_kernels import Environment
-
-LANES = 128
-"""Lanes of a native environment where none are asked for."""
-
-EMULATED_LANES = 16
-"""Copies of an environment that others wrote, where none are asked for."""
 
 CONFIRMING_EPISODES = 100
 
@@ -86,7 +80,7 @@ class Trainer:
     ) -> None:
         self.seed = envs.check_seed(seed)
         self.algorithm = _algorithm(algorithm)
-        self.env = _environment(env, lanes, backend, workers)
+        self.env = environment_for(env, lanes, backend, workers)
         self.id = self.env.id
         self.device = _device(device)
         path = Path(run_dir) if run_dir is not None else fresh_path(self.id, _name_of(self.algorithm))
@@ -320,6 +314,7 @@ class Trainer:
         return {
             "env": self.id,
             "backend": self.env.backend,
+            "options": plain(self.env.options),
             "lanes": self.env.lanes // self.env.agents,
             "workers": getattr(self.env, "workers", None),
             "algorithm": _name_of(self.algorithm),
@@ -369,14 +364,12 @@ def load(path: str | Path, *, env: Any = None, device: str | None = None) -> Tra
             f"path={str(path)!r} was trained in a vector environment, {description['env']!r}, that was passed as an "
             f"object; pass it again as env=."
         )
-    foreign = not built and description["backend"] != "native"
+    if not built:
+        source = rebuilt(source, description, as_built=env is None)
     trainer = Trainer(
         source,
         ALGORITHMS[name](**description["hyperparameters"]),
         seed=description["seed"],
-        lanes=None if built else description["lanes"],
-        backend="auto" if built or isinstance(source, Environment) else description["backend"],
-        workers=description.get("workers") if foreign and description["backend"] in ("threads", "processes") else None,
         device=device or description["device"],
         run_dir=run_dir,
     )
@@ -406,19 +399,6 @@ def _algorithm(algorithm: Any) -> Any:
         name = type(algorithm).__name__
         raise InputError(f"algorithm={name}(...) already belongs to another trainer; pass a new {name}(...).")
     return algorithm
-
-
-def _environment(env: Any, lanes: int | None, backend: str, workers: int | None) -> VectorEnvironment:
-    if isinstance(env, VectorEnvironment | VectorEnv):
-        found = envs.adopt(env)
-        if lanes not in (None, found.lanes):
-            raise InputError(f"lanes={lanes} does not fit env, which has {found.lanes}; leave lanes out.")
-        if backend != "auto" or workers is not None:
-            raise InputError(f"backend={backend!r}, workers={workers} given with a vector environment; leave them out.")
-        return found
-    native = isinstance(env, Environment) or (isinstance(env, str) and envs.native_id(env) is not None)
-    count = (LANES if native and backend in ("auto", "native") else EMULATED_LANES) if lanes is None else lanes
-    return envs.make(env, count, backend=backend, workers=workers)
 
 
 def _device(device: str) -> torch.device:

@@ -15,6 +15,9 @@ FIXED = {"self", "xml_file", "frame_skip", "default_camera_config", "main_body",
 IGNORED = {"HumanoidStandup-v5": {"uph_cost_weight"}}
 """Gymnasium takes it and never reads it."""
 
+SUMMED = {"Reacher-v5", "Pusher-v5", "Humanoid-v5"}
+"""Norms and mass centres: numpy may add up one vector in another order than many, on some processors."""
+
 OPTIONS = {
     "HalfCheetah-v5": {"ctrl_cost_weight": 0.3, "exclude_current_positions_from_observation": False},
     "Hopper-v5": {"healthy_state_range": (-3, 3), "healthy_reward": 0.5},
@@ -77,7 +80,7 @@ def compare(id, lanes, steps, **options):
         for lane, original in enumerate(originals):
             observation, reward, terminated, truncated, _ = original.step(actions[lane])
             np.testing.assert_array_equal(env.final_observation[lane], observation)
-            assert env.reward[lane] == np.float32(reward)
+            np.testing.assert_array_max_ulp(env.reward[lane], np.float32(reward), maxulp=int(id in SUMMED))
             assert (env.terminated[lane], env.truncated[lane]) == (terminated, truncated)
             if terminated or truncated:
                 episodes += 1

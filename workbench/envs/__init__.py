@@ -5,6 +5,7 @@ from typing import Any
 from gymnasium.vector import VectorEnv
 
 from workbench.envs.emulation import BACKENDS, EmulatedVectorEnvironment
+from workbench.envs.mujoco import TASKS, MujocoVectorEnvironment
 from workbench.envs.native import NativeVectorEnvironment, check_lanes, check_seed
 from workbench.envs.sources import source_of
 from workbench.envs.wrapped import WrappedVectorEnvironment
@@ -18,7 +19,9 @@ from workbench_kernels.envs import namespaced
 __all__ = [
     "BACKENDS",
     "NATIVE",
+    "TASKS",
     "EmulatedVectorEnvironment",
+    "MujocoVectorEnvironment",
     "NativeVectorEnvironment",
     "WrappedVectorEnvironment",
     "adopt",
@@ -60,7 +63,7 @@ def make(
     *,
     seed: int = 0,
     backend: str = "auto",
-    threads: int = 1,
+    threads: int | None = None,
     workers: int | None = None,
     batch: int | None = None,
     timeout: float = 60.0,
@@ -76,7 +79,7 @@ def make(
         seed: Of the lanes' random streams.
         backend: "native" (our kernels), "serial", "threads" or "processes" (others' environments, or the original of a
             native id), or "auto": native where it exists, else serial.
-        threads: Of the native backend; see `NativeVectorEnvironment`.
+        threads: Of the native backend: one if None, and of MuJoCo's tasks one a core.
         workers: Of the threads and processes backends; one a core if None.
         batch: Lanes that `recv` returns; fewer than `lanes` staggers them. Not native.
         timeout: Seconds after which a worker counts as hung. Not native.
@@ -98,11 +101,15 @@ def make(
             raise InputError(f"{given} given with an environment that is built already; leave it out.")
         if isinstance(env, VectorEnv):
             return adopt(env)
-        return NativeVectorEnvironment(env, lanes, seed=seed, threads=threads)
-    if isinstance(env, str) and native_id(env) and backend in ("auto", "native"):
-        return NativeVectorEnvironment(environment(env, **options), lanes, seed=seed, threads=threads)
+        return NativeVectorEnvironment(env, lanes, seed=seed, threads=1 if threads is None else threads)
+    if isinstance(env, str) and backend in ("auto", "native"):
+        if native_id(env):
+            kernel = environment(env, **options)
+            return NativeVectorEnvironment(kernel, lanes, seed=seed, threads=1 if threads is None else threads)
+        if env in TASKS:
+            return MujocoVectorEnvironment(env, lanes, seed=seed, threads=threads, **options)
     if backend == "native":
-        raise unknown_name("native environment", env if isinstance(env, str) else repr(env), NATIVE)
+        raise unknown_name("native environment", env if isinstance(env, str) else repr(env), {*NATIVE, *TASKS})
     return EmulatedVectorEnvironment(
         source_of(env, **options),
         lanes,

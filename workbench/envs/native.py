@@ -91,7 +91,7 @@ class NativeVectorEnvironment(VectorEnv[Any, Any, Any]):
             raise InputError(f"threads={threads} leaves nobody to step; pass 1 or more.")
         if render_mode not in (None, "rgb_array"):
             raise InputError(f"render_mode={render_mode!r} is unknown; choose None or 'rgb_array'.")
-        self.environment = environment
+        self.environment, self.options = environment, dict(environment.options)
         self.id = environment.id
         self.lanes = self.num_envs = lanes
         self.render_mode = render_mode
@@ -145,7 +145,7 @@ class NativeVectorEnvironment(VectorEnv[Any, Any, Any]):
         apart = {"buffers", "environment", "_reset", "_step"}
         made.__dict__.update({name: x for name, x in self.__dict__.items() if name in apart or name[:1] != "_"})
         made.__dict__.update({name: copy.copy(x) for name, x in self.__dict__.items() if name not in made.__dict__})
-        made.tree = self.tree
+        made.tree, made.options = self.tree, self.options
         for name in ("single_action_space", "action_space", "single_observation_space", "observation_space"):
             setattr(made, name, copy.deepcopy(getattr(self, name), memo))
         made.buffers = copy.deepcopy(self.buffers, memo)

@@ -4,7 +4,7 @@ import functools
 import importlib
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -23,10 +23,12 @@ class Source:
     Attributes:
         id: Names it in messages and run directories; where it can, it also finds it again.
         build: Makes one `gymnasium.Env`, PettingZoo `ParallelEnv` or `AECEnv`. Picklable by cloudpickle.
+        options: What it was given to build with.
     """
 
     id: str
     build: Callable[[], Any]
+    options: dict[str, Any] = field(default_factory=dict)
 
 
 def source_of(env: Any, **options: Any) -> Source:
@@ -49,7 +51,7 @@ def source_of(env: Any, **options: Any) -> Source:
                 f"env={env} is one environment, and every lane needs its own; pass its class, or a function that makes "
                 f"one."
             )
-        return Source(env.spec.id, functools.partial(_registered, env.spec, options))
+        return Source(env.spec.id, functools.partial(_registered, env.spec, options), options)
     if not callable(env):
         raise InputError(
             f"env={env!r} is not an environment; pass an id such as 'CartPole-v1', 'module:factory', a class, a "
@@ -57,7 +59,7 @@ def source_of(env: Any, **options: Any) -> Source:
         )
     inner = env.func if isinstance(env, functools.partial) else env
     module, name = getattr(inner, "__module__", None), getattr(inner, "__qualname__", type(inner).__name__)
-    return Source(f"{module}:{name}", functools.partial(env, **options) if options else env)
+    return Source(f"{module}:{name}", functools.partial(env, **options) if options else env, options)
 
 
 def _named(id: str, options: dict[str, Any]) -> Source:
@@ -65,12 +67,12 @@ def _named(id: str, options: dict[str, Any]) -> Source:
     if colon:
         found = _attribute(module, name)
         if callable(found):
-            return Source(id, functools.partial(_call, module, name, options))
+            return Source(id, functools.partial(_call, module, name, options), options)
         if name not in gymnasium.registry:
             raise InputError(
                 f"env={id!r}: module {module!r} has no function or class {name!r}, nor registers such an id."
             )
-        return Source(id, functools.partial(_registered, id, options))
+        return Source(id, functools.partial(_registered, id, options), options)
     namespace = id.partition("/")[0]
     if id not in gymnasium.registry and namespace in PLUGINS:
         try:
@@ -81,7 +83,7 @@ def _named(id: str, options: dict[str, Any]) -> Source:
             ) from error
     if id not in gymnasium.registry:
         raise unknown_name("environment", id, gymnasium.registry)
-    return Source(id, functools.partial(_registered, id, options))
+    return Source(id, functools.partial(_registered, id, options), options)
 
 
 def _attribute(module: str, name: str) -> Any:

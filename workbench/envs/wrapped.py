@@ -36,6 +36,7 @@ class WrappedVectorEnvironment(VectorEnv[Any, Any, Any]):
         self.env = env
         self.id = env.spec.id if env.spec is not None else type(env.unwrapped).__name__
         self.lanes = self.num_envs = int(env.num_envs)
+        self.options: dict[str, Any] = {}
         self.steps = 0
         self.render_mode = env.render_mode
         mode = env.metadata.get("autoreset_mode", AutoresetMode.NEXT_STEP)

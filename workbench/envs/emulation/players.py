@@ -30,9 +30,9 @@ class Desk:
         names = ("reward", "terminated", "truncated", "active", "lane")
         views: list[Any] = [memoryview(getattr(board, name).reshape(-1)) for name in names]
         self.reward, self.terminated, self.truncated, self.active, self.lane = views
-        self.observation = board.observation.reshape(-1, board.observation.shape[-1])
+        self.observation = board.observation.reshape(len(self.lane), board.observation.shape[-1])
         self.final_observation = board.final_observation
-        self.masks = board.action_mask.reshape(-1, board.action_mask.shape[-1])
+        self.masks = board.action_mask.reshape(len(self.lane), board.action_mask.shape[-1])
         self.staggered = board.layout.staggered
         self.notes = board.notes
         self.masking = interface.masked

@@ -66,7 +66,7 @@ class EmulatedVectorEnvironment(VectorEnv[Any, Any, Any]):
         if backend not in BACKENDS:
             raise InputError(f"backend={backend!r} is unknown; choose one of {', '.join(BACKENDS)}.")
         check_lanes(environments)
-        self.id, self.backend = source.id, backend
+        self.id, self.backend, self.options = source.id, backend, source.options
         self.environments = environments
         self.batch = environments if batch is None else _number("batch", batch, environments)
         self.staggered = self.batch < environments
