@@ -4,6 +4,7 @@ from typing import Any
 
 from gymnasium.vector import VectorEnv
 
+from workbench.envs.agents import AgentLanes
 from workbench.envs.emulation import BACKENDS, EmulatedVectorEnvironment
 from workbench.envs.mujoco import TASKS, MujocoVectorEnvironment
 from workbench.envs.native import NativeVectorEnvironment, check_lanes, check_seed
@@ -100,7 +101,7 @@ def make(
             given = ", ".join(options) or f"backend={backend!r}"
             raise InputError(f"{given} given with an environment that is built already; leave it out.")
         if isinstance(env, VectorEnv):
-            return adopt(env)
+            return env if isinstance(env, VectorEnvironment) else WrappedVectorEnvironment(env)
         return NativeVectorEnvironment(env, lanes, seed=seed, threads=1 if threads is None else threads)
     if isinstance(env, str) and backend in ("auto", "native"):
         if native_id(env):
@@ -124,4 +125,6 @@ def make(
 
 def adopt(env: Any) -> VectorEnvironment:
     """Return `env`, a vector environment, as one that the trainer understands: itself, if it does already."""
+    if isinstance(env, NativeVectorEnvironment) and env.environment.agents > 1:
+        return AgentLanes(env)
     return env if isinstance(env, VectorEnvironment) else WrappedVectorEnvironment(env)

@@ -28,7 +28,7 @@ def environment_for(env: Any, lanes: int | None, backend: str, workers: int | No
         return found
     native = isinstance(env, Environment) or (isinstance(env, str) and envs.native_id(env) is not None)
     count = (LANES if native and backend in ("auto", "native") else EMULATED_LANES) if lanes is None else lanes
-    return envs.make(env, count, backend=backend, workers=workers)
+    return envs.adopt(envs.make(env, count, backend=backend, workers=workers))
 
 
 def rebuilt(source: Any, description: dict[str, Any], *, as_built: bool) -> VectorEnvironment:
@@ -41,12 +41,20 @@ def rebuilt(source: Any, description: dict[str, Any], *, as_built: bool) -> Vect
         )
     backend = "auto" if isinstance(source, Environment) else description["backend"]
     workers = description.get("workers") if backend in ("threads", "processes") else None
-    return envs.make(source, description["lanes"], backend=backend, workers=workers, **options)
+    made = envs.make(source, description["lanes"], backend=backend, workers=workers, **_tuples(options))
+    return envs.adopt(made)
 
 
 def plain(options: dict[str, Any]) -> dict[str, Any] | None:
     """Return options that JSON can keep; None if it cannot."""
     try:
-        return options if json.loads(json.dumps(options)) == options else None
+        return options if _tuples(json.loads(json.dumps(options))) == _tuples(options) else None
     except (TypeError, ValueError):
         return None
+
+
+def _tuples(value: Any) -> Any:
+    """Make tuples of all lists: JSON knows no difference, and environments are known by options that can be hashed."""
+    if isinstance(value, dict):
+        return {name: _tuples(part) for name, part in value.items()}
+    return tuple(map(_tuples, value)) if isinstance(value, list | tuple) else value

@@ -10,14 +10,15 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import workbench as wb
 from tests.envs.emulation.guests import Scripted
 from tests.oracles import returns as oracle
 from workbench.algorithms import PPO
 from workbench.data import Batch, RolloutSource
 from workbench.data.rollout import closed_up
-from workbench.envs import make
+from workbench.envs import adopt, make
 from workbench.errors import EnvironmentFaultError, InputError
-from workbench.spec import spec_of
+from workbench.spec import VectorEnvironment, spec_of
 from workbench.training.seeding import seeds_from
 
 AGENTS = "012"
@@ -339,3 +340,36 @@ def test_the_advantages_of_turns_are_those_of_each_player_alone():
             assert len(batch.action) == valid.sum()
             algorithm.update(batch)
     env.close()
+
+
+@pytest.mark.parametrize("id", ["SimpleSpread-v0", "MatrixGame-v0"])
+def test_native_agents_are_lanes_too(tmp_path, id):
+    id = f"workbench/{id}"
+    ours, plain = adopt(make(id, 3, seed=4)), make(id, 3, seed=4)
+    assert isinstance(ours, VectorEnvironment)
+    assert adopt(ours) is ours
+    ours.reset()
+    plain.reset()
+    draw = np.random.default_rng(0)
+    agents = plain.environment.agents
+    ends = 0
+    for _ in range(120):
+        np.testing.assert_array_equal(ours.observation.reshape(3, agents, -1), plain.observation.reshape(3, agents, -1))
+        actions = draw.integers(0, plain.environment.action.n, (3, agents))
+        plain.step(actions)
+        ours.step(actions.reshape(-1))
+        np.testing.assert_array_equal(ours.reward.reshape(3, agents), plain.agent_reward)
+        np.testing.assert_array_equal(ours.terminated.reshape(3, agents), plain.agent_terminated)
+        np.testing.assert_array_equal(ours.truncated.reshape(3, agents), np.repeat(plain.truncated[:, None], agents, 1))
+        ended = plain.terminated | plain.truncated
+        ends += ended.sum()
+        np.testing.assert_array_equal(
+            ours.final_observation.reshape(3, agents, -1)[ended], plain.final_observation.reshape(3, agents, -1)[ended]
+        )
+    assert ends
+    trainer = wb.Trainer(id, wb.PPO(horizon=8), lanes=4, run_dir=tmp_path / "run")
+    trainer.train(500)
+    assert (trainer.env.lanes, trainer.env.agents) == (4 * agents, agents)
+    again = wb.load(tmp_path / "run")
+    np.testing.assert_array_equal(again.env.observation, trainer.env.observation)
+    assert len(again.evaluate(3).returns) == 3
