@@ -151,11 +151,11 @@ class Loop:
             if self.steps >= goal:
                 return "steps"
             self._note_changes()
-            started = time.perf_counter()
+            started, before = time.perf_counter(), self.steps
             row = self._iterate()
             elapsed = time.perf_counter() - started
             self.seconds += elapsed
-            row["steps_per_second"] = (self.source.horizon * self.source.env.lanes) / elapsed
+            row["steps_per_second"] = (self.steps - before) / elapsed
             row["seconds"] = self.seconds
             self.metrics.append(self.steps, row)
             self.emitter.emit(Progress(self.steps, row))
