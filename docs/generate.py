@@ -25,6 +25,7 @@ PARTS = GENERATED / "parts"
 RESULTS = ROOT / "benchmarks" / "results"
 EVIDENCE, THROUGHPUT = RESULTS / "ppo_cartpole.json", RESULTS / "throughput.json"
 KERNELS = RESULTS / "kernels.json"
+GUESTS = RESULTS / "guests.json"
 CURVE = ROOT / "docs" / "images" / "ppo_cartpole.png"
 BLOCK = re.compile(r"(<!-- measured -->\n).*?(<!-- /measured -->)", re.DOTALL)
 """The part of README.md that `readme` rewrites."""
@@ -147,6 +148,36 @@ def environments(record: dict[str, Any] | None) -> str:
         )
     head = ("id", "what it is", "observation", "actions", "agents", "best return", "options", "steps/s")
     return table(head, rows)
+
+
+def guests(record: dict[str, Any]) -> str:
+    """Write what it costs to step environments of others, to flatten observations, and what native lanes bring them."""
+    names = list(record["ratios"])
+    found = {(row["what"], row["environment"]): row for row in record["rows"]}
+    stepped = [
+        (who, *(f"{magnitude(found[who, name]['steps_per_second'])}" for name in names))
+        for who in dict.fromkeys(row["what"] for row in record["rows"])
+    ]
+    lanes = record["rows"][0]["lanes"]
+    times = [
+        (name, *(f"{ratios[who]:.1f}" for who in ("Gymnasium AsyncVectorEnv", "SB3 SubprocVecEnv")))
+        for name, ratios in record["ratios"].items()
+    ]
+    sb3 = record["sb3"]
+    trained = [
+        (name, magnitude(each["training"]), magnitude(each["environment"])) for name, each in sb3["medians"].items()
+    ]
+    cheetah = [(name, magnitude(rate)) for name, rate in record["mujoco"]["steps_per_second"].items()]
+    return (
+        f"Steps per second of {lanes} lanes:\n\n{table(('who steps', *names), stepped)}\n"
+        "How many times the faster of our two ways with processes is as fast:\n\n"
+        f"{table(('environment', 'as AsyncVectorEnv', 'as SubprocVecEnv'), times)}\n"
+        f"Stable-Baselines3's PPO on CartPole-v1, {sb3['lanes']} lanes:\n\n"
+        f"{table(('lanes of', 'training, steps/s', 'stepping alone, steps/s'), trained)}\n"
+        f"{record['mujoco']['id']}, {record['mujoco']['lanes']} lanes, {record['mujoco']['workers']} workers:\n\n"
+        f"{table(('who steps', 'steps/s'), cheetah)}\n"
+        f"Medians of {record['repeats']} rounds of {record['seconds']} s. {_where(record)}"
+    )
 
 
 def kernels(record: dict[str, Any]) -> str:
@@ -273,7 +304,7 @@ def parts() -> dict[str, str]:
     """Return the fragments that pages include, by file name."""
     from workbench.algorithms import PPO
 
-    learned, speed, suite = measured(EVIDENCE), measured(THROUGHPUT), measured(KERNELS)
+    learned, speed, suite, others = map(measured, (EVIDENCE, THROUGHPUT, KERNELS, GUESTS))
     picture = "/images/ppo_cartpole.png" if CURVE.exists() else None
     absent = "This checkout holds no recorded measurement (`{}`).\n"
     return {
@@ -282,6 +313,7 @@ def parts() -> dict[str, str]:
         "throughput.md": throughput(speed) if speed else absent.format(THROUGHPUT.relative_to(ROOT)),
         "environments.md": environments(suite),
         "kernels.md": kernels(suite) if suite else absent.format(KERNELS.relative_to(ROOT)),
+        "guests.md": guests(others) if others else absent.format(GUESTS.relative_to(ROOT)),
         "command_line.md": command_line(),
     }
 

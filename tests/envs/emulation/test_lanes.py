@@ -299,3 +299,26 @@ def test_sends_and_receives_take_turns(lanes):
     env.recv()
     with pytest.raises(InputError, match="send actions first"):
         env.recv()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_ten_million_steps_leak_nothing(lanes, backend):
+    env = lanes(Counter, 100, backend=backend)
+    env.reset()
+    processes = [os.getpid(), *(process.pid for process in getattr(env._crew, "_processes", ()))]
+
+    def footprint():
+        """Resident pages, and descriptors, of everyone involved."""
+        pages = [int(Path(f"/proc/{pid}/statm").read_text().split()[1]) for pid in processes]
+        return np.array(pages), held()
+
+    action = np.zeros(100, int)
+    for _ in range(10_000):
+        env.step(action)
+    pages, others = footprint()
+    for _ in range(100_000):
+        env.step(action)
+    later, still = footprint()
+    assert still == others
+    assert (later - pages < 256).all(), f"grew by {(later - pages).tolist()} pages"
