@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from workbench.algorithms import PPO
     from workbench.checking import check
     from workbench.envs import environment, make
+    from workbench.envs.outward import as_gymnasium, as_pettingzoo, as_sb3, as_torchrl
     from workbench.trainer import Trainer, load
     from workbench.training.metrics import read_metrics
     from workbench.ui.play import play
@@ -29,6 +30,10 @@ __all__ = [
     "Environment",
     "Trainer",
     "__version__",
+    "as_gymnasium",
+    "as_pettingzoo",
+    "as_sb3",
+    "as_torchrl",
     "check",
     "environment",
     "load",
@@ -43,6 +48,10 @@ _HOMES = {
     "Environment": "workbench_kernels",
     "PPO": "workbench.algorithms",
     "Trainer": "workbench.trainer",
+    "as_gymnasium": "workbench.envs.outward",
+    "as_pettingzoo": "workbench.envs.outward",
+    "as_sb3": "workbench.envs.outward",
+    "as_torchrl": "workbench.envs.outward",
     "check": "workbench.checking",
     "environment": "workbench.envs",
     "load": "workbench.trainer",
