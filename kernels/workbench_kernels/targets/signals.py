@@ -15,6 +15,9 @@ from numba.extending import intrinsic
 
 from workbench_kernels.targets.cpu import UNCOMPILED, _compile
 
+YIELD = 32
+"""Looks at a signal between two offers of the core to others."""
+
 WORDS = 16
 """32-bit words a signal: one cache line."""
 
@@ -88,6 +91,17 @@ def _pause(_: Any) -> Any:
 
 
 @intrinsic
+def _give_way(_: Any) -> Any:
+    """Let another thread have the core, if one waits for it."""
+
+    def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:  # noqa: ARG001
+        builder.call(_external(builder, "sched_yield", _INT, []), [])
+        return context.get_dummy_value()
+
+    return types.none(), codegen
+
+
+@intrinsic
 def _sleep(_: Any, words: Any, index: Any, expected: Any, milliseconds: Any) -> Any:
     """Sleep until woken, as long as the word is `expected`, and `milliseconds` at most."""
 
@@ -142,10 +156,14 @@ def _await(words, signal, target, spins, milliseconds):
     """Wait until the value is `target` or beyond; return whether it is, at the latest after `milliseconds`."""
     row = signal * WORDS
     wanted = np.uint32(target)
-    for _ in range(spins):
+    for look in range(spins):
         if np.int32(np.uint32(_load(words, row) - wanted)) >= 0:
             return True
-        _pause()
+        # Where there are fewer cores than who spins, whoever is waited for must get one.
+        if look % YIELD == YIELD - 1:
+            _give_way()
+        else:
+            _pause()
     _store(words, row + 2, wanted)
     _add(words, row + 1, np.uint32(1))
     value = _load(words, row)
