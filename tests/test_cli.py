@@ -26,7 +26,10 @@ class FakeTrainer:
     made: ClassVar[list["FakeTrainer"]] = []
     reason = "target"
 
-    def __init__(self, env, algorithm, *, seed=0, lanes=None, device="cpu", run_dir=None):
+    def __init__(
+        self, env, algorithm, *, seed=0, lanes=None, backend="auto", workers=None, device="cpu", run_dir=None
+    ):
+        self.backend, self.workers = backend, workers
         self.environment, self.algorithm, self.seed, self.lanes, self.device = env, algorithm, seed, lanes, device
         self.run_dir = run_dir or "runs/fresh"
         self.id, self.steps, self.goal, self.seconds, self.status = "fresh", 0, 0, 0.0, "new"
@@ -100,9 +103,11 @@ def test_train_help_shows_every_hyperparameter_with_its_range(capsys):
 def test_flags_reach_the_trainer_and_the_algorithm(trained):
     trainer = trained(
         *("CartPole-v1", "--seed", "3", "--lanes", "8", "--device", "cpu", "--run-dir", "here", "--steps", "1e4"),
+        *("--backend", "processes", "--workers", "3"),
         *("--target-return", "475", "--learning-rate", "1e-3", "--epochs=2"),
     )
     assert (trainer.environment, trainer.seed, trainer.lanes, trainer.run_dir) == ("CartPole-v1", 3, 8, "here")
+    assert (trainer.backend, trainer.workers) == ("processes", 3)
     assert trainer.trained == (10_000, 475.0)
     assert (trainer.algorithm.learning_rate, trainer.algorithm.epochs) == (1e-3, 2)
     assert trainer.algorithm.horizon == declared(PPO)["horizon"].default

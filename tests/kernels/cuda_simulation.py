@@ -69,7 +69,7 @@ def arguments(name):
         "n_step": (reward, next_value, terminated, ended, gamma, written[0]),
         "vtrace": (ratio, reward, value, next_value, terminated, ended, gamma, lam, one, one, *written),
         "retrace": (ratio, reward, value, next_value, terminated, ended, gamma, lam, written[0]),
-        "episodes": (reward, ended, np.zeros((T + 1, B), np.float32), np.zeros((T + 1, B), np.int32)),
+        "episodes": (reward, ended, ~terminated, np.zeros((T + 1, B), np.float32), np.zeros((T + 1, B), np.int32)),
     }[name]
 
 

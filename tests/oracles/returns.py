@@ -80,7 +80,7 @@ def retrace(ratio, reward, value, next_value, terminated, truncated, gamma, lam)
 
 
 def episodes(rewards, ended, active):
-    """The (return, active steps) of every episode that ends, in order of time, then lane; rewards [T, B] start afresh."""
+    """The (return, active steps) of every episode that ends, in order of time, then lane; rewards are [T, B]."""
     totals = []
     for t, i in np.argwhere(ended):
         earlier = np.flatnonzero(ended[:t, i])
