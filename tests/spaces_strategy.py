@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 DTYPES = [np.dtype(name) for name in ("?", "i1", "u1", "i2", "u2", "i4", "u4", "i8", "u8", "f2", "f4", "f8")]
 SHAPES = st.lists(st.integers(0, 3), max_size=3).map(tuple)
-POSITIVE = st.lists(st.integers(1, 3), max_size=2).map(tuple)
+POSITIVE = st.lists(st.integers(1, 3), min_size=1, max_size=2).map(tuple)
 KEYS = st.text("ab/_", max_size=3) | st.integers(0, 3) | st.tuples(st.integers(0, 1))
 seeds = st.integers(0, 2**32 - 1)
 
@@ -31,7 +31,7 @@ def boxes(draw, few=False):
         )
     least, most = limits(dtype)
     starts = pick.integers(least, most, size=shape, endpoint=True, dtype=dtype)
-    width = min(300, most) if few else most
+    width = min(300 if few else 2**62, most)
     ends = [min(int(start) + int(pick.integers(0, width, endpoint=True)), most) for start in starts.flat]
     return S.Box(starts, np.array(ends, dtype).reshape(shape), dtype=dtype)
 
@@ -45,30 +45,27 @@ def discretes(draw):
 
 @st.composite
 def multi_discretes(draw):
-    shape, dtype = draw(POSITIVE.filter(bool)), draw(st.sampled_from([np.int64, np.int8, np.uint32]))
+    shape, dtype = draw(POSITIVE), draw(st.sampled_from([np.int64, np.int8, np.uint32]))
     pick = np.random.default_rng(draw(seeds))
     start = pick.integers(0 if dtype is np.uint32 else -3, 4, shape)
     return S.MultiDiscrete(pick.integers(1, 6, shape), dtype=dtype, start=start)
 
 
 def binaries():
-    return POSITIVE.map(lambda shape: S.MultiBinary(shape or 3))
+    return POSITIVE.map(S.MultiBinary)
 
 
-def leaves(few=False):
-    return boxes(few) | discretes() | multi_discretes() | binaries()
-
-
-def spaces(few=False, depth=3):
-    """Spaces of dictionaries and tuples in one another, up to `depth`, over all kinds of leaves."""
-    if depth == 0:
-        return leaves(few)
+@st.composite
+def spaces(draw, few=False, depth=3):
+    """A leaf of any kind, or dictionaries and tuples in one another, up to `depth`."""
+    kind = draw(st.integers(0, 7)) if depth else 0
+    if kind < 2:
+        return draw(boxes(few) | discretes() | multi_discretes() | binaries())
     inner = spaces(few, depth - 1)
     return (
-        leaves(few)
-        | st.lists(inner, max_size=4).map(S.Tuple)
-        | st.dictionaries(KEYS, inner, max_size=4).map(lambda parts: S.Dict(parts))
-        | inner
+        S.Tuple(draw(st.lists(inner, max_size=4)))
+        if kind < 4
+        else S.Dict(draw(st.dictionaries(KEYS, inner, max_size=4)))
     )
 
 
@@ -114,16 +111,17 @@ def value(space, pick, lead=(), content=bits):
 def _disguises(array, pick):
     """Ways to give the same numbers that are not the plain one."""
     yield lambda: array.astype(array.dtype.newbyteorder(">"))
-    yield lambda: np.asfortranarray(array)
+    yield lambda: array.copy("F")
     yield lambda: np.stack([array, array], -1)[..., 0]
     yield lambda: np.ma.asarray(array)
     yield lambda: np.frombuffer(b"x" + array.tobytes(), np.uint8)[1:].view(array.dtype).reshape(array.shape)
     if array.dtype.kind in "iub":
-        yield lambda: array.tolist()
-        yield lambda: array.astype(np.int64 if array.size == 0 or array.max() < 2**63 else np.uint64)
+        # numpy makes floats of a list with integers on both sides of 2**63.
+        yield array.tolist if array.size and array.dtype != np.uint64 else array.copy
+        yield lambda: array.astype(np.int64 if array.size == 0 or int(array.max()) < 2**63 else np.uint64)
     elif not np.isnan(array).any():
         yield lambda: array.astype(np.float64)
-        yield lambda: array.astype(np.float64).tolist()
+        yield array.astype(np.float64).tolist if array.size else array.copy
         yield lambda: array.astype(np.longdouble)
     if array.ndim == 0:
         yield lambda: array[()]
@@ -151,7 +149,7 @@ class Custom(dict):
     """A dictionary that finds its values otherwise than one."""
 
     def __init__(self, parts):
-        super().__init__({key: None for key in parts})
+        super().__init__(dict.fromkeys(parts))
         self.parts = parts
 
     def __getitem__(self, key):

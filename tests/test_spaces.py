@@ -38,9 +38,8 @@ def same(found, expected):
 def check_layout(space):
     tree = SpaceTree(space)
     kinds = [np.dtype(np.int64) if isinstance(leaf.space, S.Discrete) else leaf.space.dtype for leaf in tree.leaves]
-    struct = np.dtype(
-        [(f"{k}", kind, leaf.space.shape) for k, (kind, leaf) in enumerate(zip(kinds, tree.leaves))], True
-    )
+    shapes = [leaf.space.shape for leaf in tree.leaves]
+    struct = np.dtype([(f"{k}", *part) for k, part in enumerate(zip(kinds, shapes, strict=True))], align=True)
     fields = [struct.fields[f"{k}"] for k in range(len(kinds))]
     assert [leaf.offset for leaf in tree.leaves] == [offset for _, offset, *_ in fields]
     assert [leaf.nbytes for leaf in tree.leaves] == [field.itemsize for field, *_ in fields]
@@ -87,14 +86,18 @@ def check_batch(space, seed):
     for k in range(lanes):
         tree.encode(nest(space, lambda _, part, k=k: part[k], batch), expected[k])
     other = nest(space, lambda _, part: np.stack([part, part], 1)[:, 0], batch)  # views with other leaves' strides
-    doubled = tree.rows(2 * lanes)
+    doubled, between = tree.rows(2 * lanes), tree.rows(2 * lanes)
+    between.view(np.uint8)[...] = 1
+    between[1::2] = expected
     for given_as, rows in (
         (batch, tree.rows(lanes)),
         (batch, doubled[1::2]),
         (disguised(space, batch, pick), tree.rows(lanes)),
         (other, tree.rows(lanes)),
         (tree.view(expected), tree.rows(lanes)),
-        (tree.view(expected.copy()[::-1])[::-1] if lanes < 0 else tree.view(expected.copy()), doubled[1::2]),
+        (tree.view(expected.copy()), doubled[1::2]),
+        (tree.view(between[1::2]), doubled[1::2]),
+        (tree.view(expected[::-1].copy()[::-1]), tree.rows(lanes)),
     ):
         tree.encode_batch(given_as, rows)
         assert rows.tobytes() == expected.tobytes()
@@ -345,6 +348,15 @@ def test_an_empty_space_has_empty_rows():
         tree.encode(nest(space, None), rows[0])
         tree.encode_batch(nest(space, None), rows)
         assert tree.view(rows) == nest(space, None)
+
+
+def test_parts_without_elements_are_seen_as_well():
+    tree = SpaceTree(S.Tuple((S.Box(0, 1, (0,), np.int8), S.Box(0, 1, (2, 0), np.float64))))
+    for rows in (tree.rows(3), torch.from_numpy(tree.rows(3)), torch.zeros(3, 0, dtype=torch.uint8)):
+        assert [tuple(part.shape) for part in tree.view(rows)] == [(3, 0), (3, 2, 0)]
+    tree = SpaceTree(NESTED)
+    for rows in (tree.rows(0), torch.from_numpy(tree.rows(0)), torch.from_numpy(tree.rows(0, 3)).transpose(0, 1)):
+        assert tuple(tree.view(rows)["speed"].shape) == (*rows.shape[:-1], 3)
 
 
 WITHOUT = """

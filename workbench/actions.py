@@ -3,7 +3,7 @@
 D: discrete components, K: continuous ones.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import gymnasium
@@ -64,7 +64,7 @@ class ActionHeads:
             np.concatenate([np.empty(0, np.float32), *(pair[k] for pair in bounds)]) for k in range(2)
         )
         self._starts = starts
-        self._makers = makers
+        self._make = _assembled(space, iter(makers))
         self.space = self._flat()
 
     def _flat(self) -> gymnasium.Space[Any]:
@@ -86,7 +86,7 @@ class ActionHeads:
         Returns:
             Arrays of their own, and numpy scalars for Discrete, of the dtypes and the nesting that the space says.
         """
-        return self._tree.nested([make(discrete, continuous) for make in self._makers])
+        return self._make(discrete, continuous)
 
     def encode(self, action: Any) -> tuple[Discrete, Continuous]:
         """Return the choices [D] int64 and the numbers [K] float32 that make `action`.
@@ -108,6 +108,17 @@ class ActionHeads:
 
 
 Maker = Callable[[Discrete, Continuous], Any]
+
+
+def _assembled(space: Any, makers: Iterator[Maker]) -> Maker:
+    """Return what makes a nested value, from what makes its leaves."""
+    if isinstance(space, gymnasium.spaces.Dict):
+        named = {key: _assembled(part, makers) for key, part in space.spaces.items()}
+        return lambda discrete, continuous: {key: make(discrete, continuous) for key, make in named.items()}
+    if isinstance(space, gymnasium.spaces.Tuple):
+        listed = [_assembled(part, makers) for part in space.spaces]
+        return lambda discrete, continuous: tuple([make(discrete, continuous) for make in listed])
+    return next(makers)
 
 
 def _inside(space: Any) -> tuple[np.ndarray, np.ndarray]:
@@ -169,6 +180,16 @@ def _counted(part: np.ndarray, start: np.ndarray) -> Discrete:
 def _continuous(leaf: Leaf, place: slice, low: np.ndarray, high: np.ndarray) -> Maker:
     space: Any = leaf.space
     dtype, shape = space.dtype, leaf.shape
-    if not ((low < space.low.reshape(-1)) | (high > space.high.reshape(-1))).any():
-        return lambda _, continuous: continuous[place].astype(dtype).reshape(shape)
-    return lambda _, continuous: np.clip(continuous[place].reshape(shape).astype(dtype), space.low, space.high)
+    if ((low < space.low.reshape(-1)) | (high > space.high.reshape(-1))).any():
+        return lambda _, continuous: np.asarray(
+            np.clip(continuous[place].reshape(shape).astype(dtype), space.low, space.high)
+        )
+
+    if dtype == np.float32:
+        return lambda _, continuous: continuous[place].reshape(shape).copy()
+
+    def make(_: Discrete, continuous: Continuous) -> Any:
+        with np.errstate(over="ignore"):
+            return continuous[place].reshape(shape).astype(dtype)
+
+    return make

@@ -4,6 +4,7 @@ The seed of this is PufferLib's emulation layer (Suarez 2024, arXiv:2406.12905).
 """
 
 import ctypes
+import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from math import prod
 from typing import Any, NamedTuple
@@ -19,6 +20,8 @@ INTEGERS, NUMBERS = "biu", "biuf"
 """Kinds of dtypes; a bool is an integer from 0 to 1."""
 
 Path = tuple[Any, ...]
+
+_preparing = threading.Lock()
 
 
 class Leaf(NamedTuple):
@@ -159,7 +162,7 @@ class SpaceTree:
         Raises:
             InputError: If the value does not fit the space; it names the part.
         """
-        self._check_rows(row, row.shape == (self.components,), f"[{self.components}]")
+        self._check_written(row, 1, "")
         self.write(value, row.ctypes.data)
 
     def write(self, value: Any, address: int) -> None:
@@ -174,7 +177,7 @@ class SpaceTree:
 
     def _walk_first(self, value: Any, address: int, _: int, first: int) -> int:
         """Get the machine code, then call it."""
-        self._prepare()
+        self.prepare()
         return self._walk(value, address, self._address, first)
 
     def _walk_nothing(self, _value: Any, _address: int, _program: int, first: int) -> int:
@@ -184,12 +187,18 @@ class SpaceTree:
     def _batch_nothing(self, _value: Any, _program: int, first: int, *_: int) -> int:
         return first if first < len(self.leaves) else -1
 
-    def _prepare(self) -> None:
+    def prepare(self) -> None:
+        """Compile what writes, if it is not: the first `encode` does so too, and takes longer."""
         from workbench_kernels.targets import encode
 
-        self._walk = self._walk_nothing
-        program = encode.program(self.nested(self.leaves)) if encode.AVAILABLE else None
-        if program is not None:
+        # Once only: another thread may be about to use the address of the first program.
+        with _preparing:
+            if self._walk != self._walk_first:
+                return
+            program = encode.program(self.nested(self.leaves)) if encode.AVAILABLE else None
+            if program is None:
+                self._walk = self._walk_nothing
+                return
             code = encode.code()
             self._program, self._address = program, program.ctypes.data
             self._walk, self._batch = code
@@ -218,24 +227,27 @@ class SpaceTree:
 
     def _fitting(self, leaf: Leaf, value: Any, lead: tuple[int, ...]) -> np.ndarray:
         """Return `value` as an array [*lead, ...] that may be cast to the leaf's dtype."""
-        wanted = (*lead, *leaf.shape)
-        says = f"{_described(leaf.dtype, wanted)}, as {leaf.space!r} says"
+
+        def misfit(came: str) -> InputError:
+            wanted = _described(leaf.dtype, (*lead, *leaf.shape))
+            return self._refusal(leaf.path, came, f"{wanted}, as {leaf.space!r} says")
+
         try:
             array = np.asarray(value)
         except (ValueError, TypeError, RuntimeError) as error:
-            raise self._refusal(leaf.path, f"no array ({error})", says) from error
+            raise misfit(f"no array ({error})") from error
         if array.dtype.kind not in NUMBERS:
-            raise self._refusal(leaf.path, f"{type(value).__name__} of dtype {array.dtype}", says)
+            raise misfit(f"{type(value).__name__} of dtype {array.dtype}")
         came = _described(array.dtype, array.shape)
-        if array.shape != wanted:
-            raise self._refusal(leaf.path, came, says)
+        if array.shape != (*lead, *leaf.shape):
+            raise misfit(came)
         if leaf.dtype.kind in INTEGERS and array.dtype != leaf.dtype and array.size:
             if array.dtype.kind not in INTEGERS:
-                raise self._refusal(leaf.path, came, says)
+                raise misfit(came)
             low, high = (0, 1) if leaf.dtype.kind == "b" else (np.iinfo(leaf.dtype).min, np.iinfo(leaf.dtype).max)
             least, most = int(array.min()), int(array.max())
             if least < low or most > high:
-                raise self._refusal(leaf.path, f"{came} with values from {least} to {most}", says)
+                raise misfit(f"{came} with values from {least} to {most}")
         return array
 
     def _refusal(self, path: Path, came: str, wanted: str) -> InputError:
@@ -251,9 +263,9 @@ class SpaceTree:
         Raises:
             InputError: If a value does not fit the space; it names the part.
         """
-        self._check_rows(rows, rows.ndim == 2 and rows.shape[-1] == self.components, f"[B, {self.components}]")
+        self._check_written(rows, 2, "B, ")
         if self._walk == self._walk_first:
-            self._prepare()
+            self.prepare()
         runs = np.zeros((len(self.leaves), RUN_WORDS), np.int64)
         where = runs.ctypes.data, rows.ctypes.data, rows.strides[0], self.nbytes
         leaf = self._batch(values, self._address, 0, len(rows), *where)
@@ -263,14 +275,6 @@ class SpaceTree:
             with np.errstate(over="ignore"):
                 self._leaf_view(known, rows)[...] = array
             leaf = self._batch(values, self._address, leaf + 1, len(rows), *where)
-
-    def _check_rows(self, rows: Any, fits: bool, shape: str) -> None:
-        packed = rows.strides[-1:] == (rows.itemsize,) or rows.size == 0
-        if not fits or not packed or rows.dtype != self.storage or not rows.flags.writeable:
-            raise InputError(
-                f"rows {_described(rows.dtype, rows.shape)} do not fit {self.name}; give {self.storage} {shape}, "
-                f"writeable and contiguous in the last axis (SpaceTree.rows makes them)."
-            )
 
     def view(self, rows: Any) -> Any:
         """Return the nested values of `rows` without a copy.
@@ -288,14 +292,29 @@ class SpaceTree:
 
     def parts(self, rows: Any) -> list[Any]:
         """Return the leaves of `view`, without their nesting."""
-        if not isinstance(rows, np.ndarray):
-            return [self._leaf_tensor(leaf, rows) for leaf in self.leaves]
-        if rows.dtype != self.storage or rows.shape[-1:] != (self.components,):
-            raise InputError(
-                f"rows {_described(rows.dtype, rows.shape)} do not fit {self.name}; give {self.storage} "
-                f"[..., {self.components}]."
-            )
-        return [self._leaf_view(leaf, rows) for leaf in self.leaves]
+        if isinstance(rows, np.ndarray):
+            self._check_rows(rows, rows.dtype == self.storage, rows.strides[-1:] == (rows.itemsize,))
+            return [self._leaf_view(leaf, rows) for leaf in self.leaves]
+        import torch
+
+        if not isinstance(rows, torch.Tensor):
+            raise InputError(f"rows are {type(rows).__name__}; give a numpy array or a torch tensor.")
+        storage = getattr(torch, self.storage.name, None)
+        self._check_rows(rows, rows.dtype == storage, rows.stride()[-1:] == (1,))
+        return [self._leaf_tensor(leaf, rows) for leaf in self.leaves]
+
+    def _check_written(self, rows: np.ndarray, axes: int, lead: str) -> None:
+        packed = rows.strides[-1:] == (rows.itemsize,)
+        self._check_rows(rows, rows.dtype == self.storage, packed, lead, rows.ndim == axes and rows.flags.writeable)
+
+    def _check_rows(self, rows: Any, same: bool, packed: bool, lead: str = "..., ", fits: bool = True) -> None:
+        whole = packed or self.components == 1 or 0 in rows.shape
+        if same and fits and whole and rows.shape[-1:] == (self.components,):
+            return
+        raise InputError(
+            f"rows {_described(rows.dtype, rows.shape)} do not fit {self.name}; give {self.storage} "
+            f"[{lead}{self.components}], contiguous in the last axis and writeable, as SpaceTree.rows makes them."
+        )
 
     def nested(self, parts: Iterable[Any]) -> Any:
         """Arrange `parts`, one for each leaf, in dictionaries and tuples as `space` says."""
@@ -309,14 +328,12 @@ class SpaceTree:
     def _leaf_tensor(self, leaf: Leaf, rows: Any) -> Any:
         import torch
 
-        kind, storage = (getattr(torch, np.dtype(dtype).name, None) for dtype in (leaf.dtype, self.storage))
+        kind = getattr(torch, leaf.dtype.name, None)
         if kind is None:
             raise InputError(f"{_where(self.name, leaf.path)} is of {leaf.dtype}, which torch lacks; use float64.")
-        if not isinstance(rows, torch.Tensor) or rows.dtype != storage or rows.shape[-1:] != (self.components,):
-            came = f"{rows.dtype} {list(rows.shape)}" if isinstance(rows, torch.Tensor) else type(rows).__name__
-            raise InputError(f"rows {came} do not fit {self.name}; give {self.storage} [..., {self.components}].")
+        shape = (*rows.shape[:-1], *leaf.shape)
+        if 0 in shape:  # has no memory to look at, and its strides may not allow it
+            return rows.new_empty(shape, dtype=kind)
         first, size = leaf.offset // self.storage.itemsize, leaf.nbytes // self.storage.itemsize
         part = rows[..., first : first + size]
-        if kind != storage:
-            part = part.view(kind)
-        return part.view((*rows.shape[:-1], *leaf.shape))
+        return (part if kind == rows.dtype else part.view(kind)).view(shape)

@@ -40,10 +40,10 @@ class Flatten(nn.Module):
             if counts is None:
                 continue
             starts = np.reshape(leaf.space.start, -1).astype(np.int64)  # type: ignore[attr-defined]
-            choices = [np.arange(count) + start for count, start in zip(counts, starts, strict=True)]
-            owner = np.repeat(np.arange(len(counts)), counts)
+            ranges = [np.arange(count) + start for count, start in zip(counts, starts, strict=True)]
+            owner, choice = np.repeat(np.arange(len(counts)), counts), np.concatenate([np.empty(0, np.int64), *ranges])
             self.register_buffer(f"owner{k}", torch.as_tensor(owner), persistent=False)
-            self.register_buffer(f"choice{k}", torch.as_tensor(np.concatenate([np.empty(0, np.int64), *choices])), persistent=False)
+            self.register_buffer(f"choice{k}", torch.as_tensor(choice), persistent=False)
             self.features += len(owner) - self._sizes[k]
 
     def forward(self, rows: Tensor) -> Tensor:

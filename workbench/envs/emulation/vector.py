@@ -102,6 +102,7 @@ class EmulatedVectorEnvironment(VectorEnv[Any, Any, Any]):
     def _start(self) -> None:
         """Lay out the memory, and hire who steps."""
         heads, row = self._interface.heads, self.tree.rows(1)
+        self.tree.prepare()  # so that workers find the machine code instead of compiling it all at once
         layout = Layout(
             environments=self.environments,
             agents=self.agents,
