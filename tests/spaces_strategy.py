@@ -145,6 +145,40 @@ def disguised(space, plain, pick):
     return ways[pick.integers(len(ways))]()
 
 
+JUNK = [
+    None,
+    1,
+    -1.5,
+    "text",
+    b"",
+    (),
+    [],
+    {},
+    {"a": 1},
+    (1, 2),
+    [[1], [2, 3]],
+    object(),
+    int,
+    np.float32(3),
+    2**80,
+    1j,
+]
+JUNK += [np.zeros(0), np.zeros((2, 3)), np.array(None), np.array("x"), np.zeros(2, "i4,f4"), np.datetime64(0, "s")]
+JUNK += [np.zeros((1, 0, 2)), np.ma.masked, float("nan"), np.zeros(3, ">f8"), range(3), iter(()), np.zeros(3)[::-1]]
+
+
+def spoiled(space, plain, pick):
+    """The value with junk in some places, which may fit by accident."""
+    if pick.random() < 0.2:
+        return JUNK[pick.integers(len(JUNK))]
+    if isinstance(space, S.Dict):
+        parts = {key: spoiled(part, plain[key], pick) for key, part in space.spaces.items()}
+        return {key: part for key, part in parts.items() if pick.random() < 0.95}
+    if isinstance(space, S.Tuple):
+        return tuple(spoiled(part, plain[k], pick) for k, part in enumerate(space.spaces))
+    return plain
+
+
 class Custom(dict):
     """A dictionary that finds its values otherwise than one."""
 

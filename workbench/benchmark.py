@@ -16,7 +16,7 @@ import gymnasium
 import numpy as np
 
 from workbench import machine
-from workbench.envs import make
+from workbench.envs import TASKS, make, native_id
 from workbench.errors import InputError
 
 RING = 16
@@ -131,7 +131,9 @@ def random_policy(
     if threads is not None and threads < 1:
         raise InputError(f"threads={threads} leaves nobody to step; pass 1 or more.")
     most = numba.get_num_threads()
-    env = make(environment_id, lanes, seed=seed, backend=backend, threads=threads or machine.processors())
+    native = backend in ("auto", "native") and (native_id(environment_id) or environment_id in TASKS)
+    wanted = (threads or machine.processors()) if native else None
+    env = make(environment_id, lanes, seed=seed, backend=backend, threads=wanted)
     if threads is not None:
         numba.set_num_threads(min(threads, most))
     ring = action_ring(env.single_action_space, lanes, seed)

@@ -219,8 +219,10 @@ class SpaceTree:
                     raise self._refusal(path[:k], type(value).__name__, f"a dict with the keys {list(space)}")
                 if step not in value:
                     raise self._refusal(path[:k], f"a dict with the keys {list(value)}", f"the key {step!r} as well")
-            elif not isinstance(value, tuple | list | np.ndarray) or len(value) != len(space.spaces):
-                came = f"{type(value).__name__} of {len(value)}" if hasattr(value, "__len__") else type(value).__name__
+            elif not isinstance(value, tuple | list) and not (isinstance(value, np.ndarray) and value.ndim):
+                raise self._refusal(path[:k], type(value).__name__, f"a tuple of {len(space.spaces)}")
+            elif len(value) != len(space.spaces):
+                came = f"{type(value).__name__} of {len(value)}"
                 raise self._refusal(path[:k], came, f"a tuple of {len(space.spaces)}")
             value, space = value[step], space[step]
         return value

@@ -13,7 +13,6 @@ from typing import Any
 
 import numpy
 import torch
-from gymnasium.vector import VectorEnv
 
 from workbench import envs
 from workbench.algorithms import ALGORITHMS, PPO
@@ -21,16 +20,16 @@ from workbench.data import RolloutSource
 from workbench.errors import AlreadyRunningError, CheckpointError, InputError, unknown_name
 from workbench.events import CheckpointSaved, Emitter, Event, Started, Stopped
 from workbench.hyperparameters import lock, values
-from workbench.spec import VectorEnvironment, spec_of
+from workbench.spec import spec_of
 from workbench.training import evaluation
 from workbench.training.checkpoints import load_checkpoint
-from workbench.training.environments import environment_for, plain, rebuilt
+from workbench.training.environments import description_of, environment_for, is_built, rebuilt
 from workbench.training.evaluation import Evaluation
 from workbench.training.interrupts import stop_on_interrupt
 from workbench.training.loop import Loop
 from workbench.training.metrics import Metrics
 from workbench.training.run_directory import RunDirectory, fresh_path, locate
-from workbench.training.seeding import seeds_from
+from workbench.training.seeding import seed_at, seeds_from
 from workbench.version import __version__
 
 CONFIRMING_EPISODES = 100
@@ -80,9 +79,17 @@ class Trainer:
     ) -> None:
         self.seed = envs.check_seed(seed)
         self.algorithm = _algorithm(algorithm)
-        self.env = environment_for(env, lanes, backend, workers)
-        self.id = self.env.id
         self.device = _device(device)
+        self.env = environment_for(env, lanes, backend, workers)
+        try:
+            self._set_up(run_dir, checkpoint_seconds)
+        except BaseException:
+            if not is_built(env):  # then nobody else could close it
+                self.env.close()
+            raise
+
+    def _set_up(self, run_dir: str | Path | None, checkpoint_seconds: float) -> None:
+        self.id = self.env.id
         path = Path(run_dir) if run_dir is not None else fresh_path(self.id, _name_of(self.algorithm))
         self.directory = RunDirectory(path)
         self.checkpoint_seconds = checkpoint_seconds
@@ -93,7 +100,6 @@ class Trainer:
         seeds = seeds_from(self.seed)
         self._evaluation_seed = seeds["evaluation"]
         self.algorithm.setup(spec_of(self.env), self.device, seeds)
-        lock(self.algorithm)
         source = RolloutSource(self.env, self.algorithm.horizon, self.device, seeds["environment"])
         self._emitter = Emitter()
         self.loop = Loop(self.algorithm, source, self.metrics, self._emitter)
@@ -102,6 +108,8 @@ class Trainer:
         self._busy = threading.Lock()
         self._saved_at = -math.inf
         self._attempts = 0
+        self._interrupted = False
+        lock(self.algorithm)  # last: one that was refused may be used again
 
     # What a user reads.
 
@@ -260,10 +268,14 @@ class Trainer:
             self._emitter.emit(Started(self.steps, self.goal))
             if not self.steps:
                 self._checkpoint()
+            if self._interrupted:  # in the middle of a step, perhaps
+                self.loop.restart()
+                self._interrupted = False
             reason = self.loop.run(self.goal, self._reached, self._checkpoint_when_due)
             self._checkpoint()
         except BaseException as error:
             self.error = error
+            self._interrupted |= isinstance(error, KeyboardInterrupt)
         finally:
             self.metrics.close()
             self._worker = None
@@ -287,7 +299,7 @@ class Trainer:
             try:
                 return evaluation.evaluate(self.algorithm, self.env, episodes, seed, self.device)
             finally:
-                self.loop.restart()
+                self.loop.restart(seed_at(self.seed, self.steps))
         try:
             return evaluation.evaluate(self.algorithm, env, episodes, seed, self.device)
         finally:
@@ -312,11 +324,7 @@ class Trainer:
 
     def _description(self) -> dict[str, Any]:
         return {
-            "env": self.id,
-            "backend": self.env.backend,
-            "options": plain(self.env.options),
-            "lanes": self.env.lanes // self.env.agents,
-            "workers": getattr(self.env, "workers", None),
+            **description_of(self.env),
             "algorithm": _name_of(self.algorithm),
             "hyperparameters": values(self.algorithm),
             "seed": self.seed,
@@ -345,7 +353,8 @@ def load(path: str | Path, *, env: Any = None, device: str | None = None) -> Tra
 
     Args:
         path: A run directory, a folder that `save` wrote, or one checkpoint inside either.
-        env: The environment, where it is not found by its id (a kernel of your own).
+        env: The environment, where it is not found by its id (a kernel of your own, a lambda, ...). A class, a function
+            or a name gets the options that the run's environment was built with.
         device: Where the network lives now; where it was if None.
 
     Raises:
@@ -357,25 +366,22 @@ def load(path: str | Path, *, env: Any = None, device: str | None = None) -> Tra
         raise CheckpointError(
             f"path={str(path)!r} was trained by {name!r}, which this version does not know; upgrade it."
         )
-    source = env if env is not None else description["env"]
-    built = isinstance(source, VectorEnvironment | VectorEnv)
-    if not built and description["backend"] == "wrapped":
-        raise CheckpointError(
-            f"path={str(path)!r} was trained in a vector environment, {description['env']!r}, that was passed as an "
-            f"object; pass it again as env=."
+    source = env if is_built(env) else rebuilt(env, description)
+    try:
+        trainer = Trainer(
+            source,
+            ALGORITHMS[name](**description["hyperparameters"]),
+            seed=description["seed"],
+            device=device or description["device"],
+            run_dir=run_dir,
         )
-    if not built:
-        source = rebuilt(source, description, as_built=env is None)
-    trainer = Trainer(
-        source,
-        ALGORITHMS[name](**description["hyperparameters"]),
-        seed=description["seed"],
-        device=device or description["device"],
-        run_dir=run_dir,
-    )
-    load_checkpoint(trainer, checkpoint)
-    trainer.metrics.read(run_dir)
-    trainer.metrics.rewind(trainer.steps)
+        load_checkpoint(trainer, checkpoint)
+        trainer.metrics.read(run_dir)
+        trainer.metrics.rewind(trainer.steps)
+    except BaseException:
+        if source is not env:
+            source.close()
+        raise
     trainer.directory = RunDirectory(run_dir, loaded=True)
     if trainer.env.backend != "native":  # its state is not ours to keep: the episodes of the checkpoint are over
         trainer.loop.forget_episodes()

@@ -8,6 +8,7 @@ from jupyterserver import REPOSITORY
 pytestmark = pytest.mark.browser
 
 TUTORIAL = REPOSITORY / "notebooks" / "tutorials" / "01_first_run.ipynb"
+GUESTS = TUTORIAL.with_name("03_environments_of_others.ipynb")
 SHOW = 'import workbench as wb\n\ntrainer = wb.Trainer("CartPole-v1", wb.PPO(), seed=1)\ntrainer'
 TRAIN = "trainer.train(10**9);"
 RATE = "print(trainer.algorithm.learning_rate)"
@@ -67,3 +68,16 @@ def test_the_tutorial_runs_from_top_to_bottom(open_lab, server, artefacts):
     outputs = [output for cell in cells for output in cell.outputs]
     assert [output for output in outputs if output.output_type == "error"] == []
     assert any("image/png" in output.get("data", {}) for output in outputs)
+
+
+def test_a_class_of_a_cell_trains_in_processes_under_the_panel(open_lab, server, artefacts):
+    shutil.copyfile(GUESTS, server.notebooks / GUESTS.name)
+    lab = open_lab(server)
+    lab.page.set_default_timeout(120_000)
+    lab.open(GUESTS.name)
+    lab.page.get_by_role("menuitem", name="Run", exact=True).click()
+    lab.page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
+    lab.page.get_by_text("it learned to keep the room warm: True").last.wait_for(timeout=120_000)
+    lab.panel("stopped")
+    assert lab.points(more_than=2)
+    lab.page.screenshot(path=artefacts / "guests.png")

@@ -75,9 +75,9 @@ class RolloutSource:
         like = torch.from_numpy(getattr(self.env, name))
         return torch.empty((self.horizon + 1, *like.shape), dtype=like.dtype)
 
-    def restart(self) -> None:
-        """Go on with new episodes: somebody else has played in the environment."""
-        self.env.reset()
+    def restart(self, seed: int | None = None) -> None:
+        """Go on with new episodes, of random streams that `seed` starts anew unless it is None."""
+        self.env.reset(seed=seed)
         self._carry = None
 
     def _keep(self, t: int, names: tuple[str, ...] = KEPT) -> None:
@@ -145,17 +145,23 @@ class RolloutSource:
             self._fields[name] = torch.empty((self.horizon, *x.shape), dtype=x.dtype, device=self.device)
         return self._fields[name]
 
+    def _numbers(self, rows: Tensor) -> list[Tensor]:
+        """Return the parts of `rows` [..., R] that are floats."""
+        if rows.is_floating_point():
+            return [rows]
+        return [part for part in self.env.tree.parts(rows) if part.is_floating_point()]
+
     def _check(self, observations: Tensor, rewards: Tensor, finals: list[Tensor]) -> None:
         """Look for numbers that are none, once a rollout: a sum is not finite if any of its terms is not."""
-        for what, x in (("observation", observations), ("reward", rewards)):
-            if x.is_floating_point() and not torch.isfinite(x.sum()) and not torch.isfinite(x).all():
+        for what, x in (*(("observation", part) for part in self._numbers(observations)), ("reward", rewards)):
+            if not torch.isfinite(x.sum()) and not torch.isfinite(x).all():
                 t, lane = (~torch.isfinite(x)).nonzero()[0, :2].tolist()
                 raise EnvironmentFaultError(
                     f"{what} of lane {lane} is {x[t, lane].tolist()} at step {self.collected + t} of {self.env.id!r}; "
                     f"mend the environment: every {what} must be finite."
                 )
-        for x in finals:
-            if x.is_floating_point() and not torch.isfinite(x).all():
+        for x in (part for final in finals for part in self._numbers(final)):
+            if not torch.isfinite(x).all():
                 raise EnvironmentFaultError(
                     f"an episode's last observation is {x.tolist()} between steps {self.collected} and "
                     f"{self.collected + self.horizon} of {self.env.id!r}; mend the environment: it must be finite."

@@ -19,7 +19,7 @@ class AgentLanes:
     """
 
     backend = "native"
-    saved = ("env", "active", "observation")
+    saved = ("env", "active", "observation", "action_mask")
 
     def __init__(self, env: NativeVectorEnvironment) -> None:
         self.env, self.environment = env, env.environment

@@ -92,6 +92,8 @@ class NativeVectorEnvironment(VectorEnv[Any, Any, Any]):
         if render_mode not in (None, "rgb_array"):
             raise InputError(f"render_mode={render_mode!r} is unknown; choose None or 'rgb_array'.")
         self.environment, self.options = environment, dict(environment.options)
+        if time_limit is not None:
+            self.options["time_limit"] = time_limit
         self.id = environment.id
         self.lanes = self.num_envs = lanes
         self.render_mode = render_mode

@@ -12,6 +12,9 @@ from workbench.spec import VectorEnvironment
 
 MAX_LANES = 256
 
+PATIENCE = 100
+"""Steps at least that lanes without an agent are waited for."""
+
 
 @dataclass(frozen=True)
 class Evaluation:
@@ -49,18 +52,23 @@ def lanes_for(episodes: Any) -> int:
 def evaluate(algorithm: Any, env: VectorEnvironment, episodes: int, seed: int, device: torch.device) -> Evaluation:
     """Play `episodes` episodes greedily.
 
-    How many each environment plays is fixed beforehand: taking the first ones to end would favour short episodes. Each
-    of several agents plays episodes of its own.
+    How many each lane plays is fixed beforehand: taking the first ones to end would favour short episodes. Each of
+    several agents plays episodes of its own; a lane that has been without an agent for as long as everything before
+    took is not waited for.
     """
-    groups = env.lanes // env.agents
-    quota = np.full(groups, episodes // groups)
-    quota[: episodes % groups] += 1
+    quota = np.full(env.lanes, episodes // env.lanes)
+    quota[: episodes % env.lanes] += 1
     returns: list[float] = []
     lengths: list[int] = []
     running_return, running_length = np.zeros(env.lanes), np.zeros(env.lanes, dtype=np.int64)
     env.reset(seed=seed)
-    carry = None
+    carry, step, busy = None, 0, 0
     while quota.any():
+        step += 1
+        if (env.active & (quota > 0)).any():
+            busy = step
+        elif step > 2 * busy + PATIENCE:
+            break
         observation = torch.from_numpy(env.observation).to(device)
         mask = None if env.action_mask is None else torch.from_numpy(env.action_mask).to(device)
         running_length += env.active
@@ -68,11 +76,10 @@ def evaluate(algorithm: Any, env: VectorEnvironment, episodes: int, seed: int, d
         env.step(action.cpu().numpy())
         running_return += env.reward
         ended = env.terminated | env.truncated
-        for lane in np.flatnonzero(ended):
-            if quota[lane // env.agents]:
-                returns.append(running_return[lane])
-                lengths.append(running_length[lane])
-                quota[lane // env.agents] -= 1
+        counted = ended & (quota > 0)
+        returns.extend(running_return[counted])
+        lengths.extend(running_length[counted])
+        quota -= counted
         running_return[ended] = 0.0
         running_length[ended] = 0
     return Evaluation(np.array(returns), np.array(lengths))

@@ -164,9 +164,9 @@ class Loop:
             if done:
                 return "target"
 
-    def restart(self) -> None:
-        """Go on with new episodes: somebody else has played in the environment."""
-        self.source.restart()
+    def restart(self, seed: int | None = None) -> None:
+        """Go on with new episodes, of `seed` if given: somebody else has played in the environment."""
+        self.source.restart(seed)
         self.forget_episodes()
 
     def forget_episodes(self) -> None:

@@ -373,3 +373,55 @@ def test_native_agents_are_lanes_too(tmp_path, id):
     again = wb.load(tmp_path / "run")
     np.testing.assert_array_equal(again.env.observation, trainer.env.observation)
     assert len(again.evaluate(3).returns) == 3
+
+
+def test_every_agent_is_evaluated_on_its_own(tmp_path):
+    # Agent 0 lives for one step and earns 0 + action, agent 1 for four: quotas are a lane's, not whoever ends first.
+    script = [{"0": "terminated", "1": ""}, {"1": ""}, {"1": ""}, {"1": "terminated"}]
+    env = functools.partial(Scripted, script, ["0", "1"])
+    trainer = wb.Trainer(env, wb.PPO(horizon=4), lanes=3, run_dir=tmp_path / "run")
+    result = trainer.evaluate(episodes=12)
+    assert sorted(result.lengths.tolist()) == [1] * 6 + [4] * 6
+    trainer.close()
+
+
+def test_a_row_that_stays_empty_is_not_waited_for(tmp_path):
+    env = make(functools.partial(Scripted, [{"0": ""}, {"0": "terminated"}]), 1, max_agents=3)
+    trainer = wb.Trainer(env, wb.PPO(horizon=4, minibatches=1), run_dir=tmp_path / "run")
+    assert trainer.evaluate(episodes=6).lengths.tolist() == [2, 2]
+    trainer.close()
+
+
+class Lingering(Scripted):
+    """Keeps its dead in `agents`, flagged for ever, and has one dictionary of rewards for all its life."""
+
+    def __init__(self, script):
+        super().__init__(script, list(AGENTS))
+        self.dead, self.rewards = set(), dict.fromkeys(AGENTS, 0.0)
+
+    def reset(self, seed=None, options=None):
+        self.dead.clear()
+        result = super().reset(seed, options)
+        for agent in AGENTS:
+            self.rewards[agent] = 0.0
+        return result
+
+    def step(self, actions):
+        alive = list(self.agents)
+        self.agents = [agent for agent in alive if agent not in self.dead]
+        observations, rewards, terminated, truncated, infos = super().step(actions)
+        self.rewards |= rewards
+        self.dead |= {agent for agent, over in terminated.items() if over}
+        terminated |= dict.fromkeys(self.dead, True)
+        self.agents = [] if self.t >= len(self.script) else [*self.agents, *sorted(self.dead)]
+        return observations, self.rewards, terminated, truncated, infos
+
+
+def test_the_dead_stay_dead_and_rewards_are_read_before_the_next_episode():
+    env = make(functools.partial(Lingering, [{"0": "terminated", "1": ""}, {"1": ""}, {"1": ""}]), 1)
+    env.reset()
+    for step in range(9):
+        env.step(np.zeros(3, int))
+        np.testing.assert_array_equal(env.active, [step % 3 == 2, True, False])
+        np.testing.assert_array_equal(env.reward, [0, 100 + step % 3, 0])
+        np.testing.assert_array_equal(env.terminated, [step % 3 == 0, False, False])

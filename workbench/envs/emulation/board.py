@@ -72,6 +72,7 @@ class Layout:
             "seed": ((self.environments,), np.int64),
             "steps": ((self.environments,), np.int64),
             "busy": ((self.workers,), np.int64),
+            "turns": ((self.workers,), np.int64),
             "notes": ((len(NOTES),), np.int64),
             "slots": ((1,), np.int64),
             "signals": (((self.signals + self.workers) * signals.WORDS,), np.uint32),
@@ -113,6 +114,7 @@ class Board:
     seed: Any
     steps: Any
     busy: Any
+    turns: Any
     notes: Any
     slots: Any
     signals: Any
@@ -129,6 +131,8 @@ class Board:
     def clear(self) -> None:
         """Set what is not zero at first."""
         self.active[...] = True
+        if not self.layout.staggered:
+            self.lane[...] = np.arange(self.lane.shape[1])
         self.action_mask[...] = True
         self.busy[...] = -1
 
@@ -166,6 +170,10 @@ class Counter:
     def advance(self, signal: int, count: int) -> None:
         """See `Bell`."""
         self._signals[signal] += count
+
+    def clear(self) -> None:
+        """Start from 0."""
+        self._slots, self._signals = 0, [0] * len(self._signals)
 
     def wait(self, signal: int, target: int) -> bool:
         """See `Bell`."""

@@ -1,5 +1,6 @@
 """What the copies of an environment have in common: how many agents, what each observes and how it acts."""
 
+import os
 from typing import Any
 
 import gymnasium
@@ -25,7 +26,7 @@ class Interface:
 
     def __init__(self, env: Any, max_agents: int | None = None) -> None:
         self.kind = kind_of(env)
-        possible = list(getattr(env, "possible_agents", ())) if self.kind != "single" else [None]
+        possible = list(getattr(env, "possible_agents", None) or ()) if self.kind != "single" else [None]
         if not possible and max_agents is None:
             raise InputError(f"max_agents is missing: {env} does not list possible_agents; say how many may be alive.")
         if self.kind == "single" and max_agents not in (None, 1):
@@ -94,3 +95,26 @@ def _shared_spaces(env: Any, kind: str, possible: list[Any]) -> tuple[Any, Any]:
                     f"acts for all; pad them alike (SuperSuit's pad_observations_v0 and pad_action_space_v0 do)."
                 )
     return observation, action
+
+
+def check_count(name: str, value: Any, most: int) -> int:
+    """Return `value`, from 1 to `most`."""
+    if isinstance(value, bool) or not isinstance(value, int | np.integer) or not 1 <= value <= most:
+        raise InputError(f"{name}={value!r} is out of range; pass an integer from 1 to {most}.")
+    return int(value)
+
+
+def check_workers(workers: int | None, backend: str, environments: int) -> int:
+    """Return how many workers step; one a core if None."""
+    if backend == "serial":
+        if workers not in (None, 1):
+            raise InputError(f"workers={workers} given with backend='serial', which has none; leave it out.")
+        return 1
+    return min(os.cpu_count() or 1, environments) if workers is None else check_count("workers", workers, environments)
+
+
+def check_timeout(timeout: Any) -> float:
+    """Return seconds above 0."""
+    if isinstance(timeout, bool) or not isinstance(timeout, int | float) or not timeout > 0:
+        raise InputError(f"timeout={timeout!r} is no time; pass seconds above 0.")
+    return float(timeout)

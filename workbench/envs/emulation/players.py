@@ -55,6 +55,8 @@ class Desk:
             self.put_mask(row, mask)
             if self.interface.key is not None:
                 observation = observation[self.interface.key]
+        elif info and MASK in info and self.masks.shape[1]:
+            raise InputError("action_mask comes with a step, and none came with the first reset; give one there too.")
         self.write(observation, self.address + row * self.stride)
 
     def put_final(self, lane: int, observation: Any) -> None:
@@ -76,9 +78,9 @@ class Desk:
             raise InputError("action_mask forbids every action; leave one legal.")
         out[...] = given
 
-    def look_for_masks(self, info: Any) -> None:
+    def look_for_masks(self, *infos: Any) -> None:
         """Find out at the first reset whether the environment says which actions are legal."""
-        if not self.masking and self.masks.shape[1] and isinstance(info, dict) and MASK in info:
+        if not self.masking and self.masks.shape[1] and any(MASK in info for info in infos if info):
             self.masking = True
         if self.masking:
             self.notes[MASKED] = 1
@@ -92,7 +94,9 @@ class Desk:
 
 
 def _scalar(reward: Any) -> float:
-    """Return a reward that is not quite a number."""
+    """Return a reward as a number of its own: what an environment returns, it may change."""
+    if isinstance(reward, float | int | np.number):
+        return float(reward)
     array = np.asarray(reward)
     if array.size != 1 or array.dtype.kind not in "biuf":
         raise InputError(f"reward {reward!r} is no number; return a float.")
@@ -113,25 +117,24 @@ class Single:
         desk.look_for_masks(info)
         row = desk.place(self.lane)
         desk.reward[row], desk.terminated[row], desk.truncated[row] = 0.0, False, False
-        desk.lane[row] = self.lane
+        if desk.staggered:
+            desk.lane[row] = self.lane
         desk.put(row, observation, info)
 
     def step(self) -> None:
         """Take one step; where it ends the episode, start the next."""
         desk, lane = self.desk, self.lane
         observation, reward, terminated, truncated, info = self._step(desk.action(lane))
+        if reward.__class__ is not float:
+            reward = _scalar(reward)
+        terminated, truncated = bool(terminated), bool(truncated)
         if terminated or truncated:
             desk.put_final(lane, observation)
             observation, info = self._reset()
         row = desk.place(lane)
-        desk.terminated[row] = terminated
-        desk.truncated[row] = truncated
+        desk.reward[row], desk.terminated[row], desk.truncated[row] = reward, terminated, truncated
         if desk.staggered:
             desk.lane[row] = lane
-        try:
-            desk.reward[row] = reward
-        except TypeError:
-            desk.reward[row] = _scalar(reward)
         desk.put(row, observation, info)
 
 
@@ -145,6 +148,7 @@ class Several:
         self.slots: dict[Any, int] = {name: k for k, name in enumerate(desk.interface.names)}
         self.named = bool(self.slots)
         self.living: list[Any] = []
+        self.acted: set[Any] = set()
 
     def _slot(self, agent: Any) -> int:
         """Return the row of `agent`: its own where all possible agents are known, else the first that is free."""
@@ -164,13 +168,19 @@ class Several:
         if not self.named:
             self.slots.pop(agent, None)
 
+    def _clear(self) -> None:
+        """Free all rows."""
+        if not self.named:
+            self.slots.clear()
+
     def _blank(self) -> int:
         """Claim the rows of this environment, with nobody in them; return the first."""
         desk = self.desk
         row = desk.place(self.number)
         for k in range(self.agents):
             desk.reward[row + k], desk.terminated[row + k], desk.truncated[row + k] = 0.0, False, False
-            desk.lane[row + k] = self.first + k
+            if desk.staggered:
+                desk.lane[row + k] = self.first + k
             desk.clear(row + k)
         return row
 
@@ -190,11 +200,10 @@ class Parallel(Several):
         self._write(self._blank(), observations, infos)
 
     def _begin(self, seed: int | None = None, options: Any = None) -> tuple[Any, Any]:
-        for agent in list(self.slots):
-            self._leave(agent)
+        self._clear()
         observations, infos = self.env.reset(seed=seed, options=options)
         self.living = list(self.env.agents)
-        self.desk.look_for_masks(next(iter(infos.values()), None))
+        self.desk.look_for_masks(*infos.values())
         return observations, infos
 
     def _write(self, row: int, observations: Any, infos: Any) -> None:
@@ -207,7 +216,9 @@ class Parallel(Several):
         acting = {agent: self._slot(agent) for agent in self.living}
         actions = {agent: desk.action(self.first + k) for agent, k in acting.items()}
         observations, rewards, terminations, truncations, infos = self.env.step(actions)
-        flagged = {agent for agent in acting if terminations.get(agent, False) or truncations.get(agent, False)}
+        flags = (terminations, truncations)
+        flagged = {agent for flag in flags for agent, over in flag.items() if over}
+        earned = {k: _scalar(rewards.get(agent, 0.0)) for agent, k in acting.items()}
         self.living = [agent for agent in self.env.agents if agent not in flagged]
         ended = {}
         for agent in acting.keys() - set(self.living):
@@ -222,8 +233,8 @@ class Parallel(Several):
         if not self.living:
             observations, infos = self._begin()
         row = self._blank()
-        for agent, k in acting.items():
-            desk.reward[row + k] = _scalar(rewards.get(agent, 0.0))
+        for k, reward in earned.items():
+            desk.reward[row + k] = reward
         for k, (terminated, truncated) in ended.items():
             desk.terminated[row + k], desk.truncated[row + k] = terminated, truncated
         self._write(row, observations, infos)
@@ -242,10 +253,10 @@ class Turns(Several):
         self._seat_next(row)
 
     def _begin(self, seed: int | None = None, options: Any = None) -> None:
-        for agent in list(self.slots):
-            self._leave(agent)
+        self._clear()
         self.env.reset(seed=seed, options=options)
-        self.desk.look_for_masks(self.env.infos.get(self.env.agent_selection))
+        self.acted.clear()
+        self.desk.look_for_masks(*self.env.infos.values())
 
     def _seat_next(self, row: int) -> None:
         observation, reward, _, _, info = self.env.last()
@@ -256,6 +267,7 @@ class Turns(Several):
     def step(self) -> None:
         """Let the agent whose turn it is act, and find the next; once none is left, start the next episode."""
         desk, env = self.desk, self.env
+        self.acted.add(env.agent_selection)
         env.step(desk.action(self.first + self._slot(env.agent_selection)))
         out = {}
         while env.agents:
@@ -263,9 +275,11 @@ class Turns(Several):
             observation, reward, terminated, truncated, _ = env.last()
             if not (terminated or truncated):
                 break
-            k = self._slot(agent)
-            out[k] = (_scalar(reward), bool(terminated), bool(truncated))
-            desk.put_final(self.first + k, observation)
+            if agent in self.acted:  # who is out before its first turn had no episode
+                k = self._slot(agent)
+                out[k] = (_scalar(reward), bool(terminated), bool(truncated))
+                desk.put_final(self.first + k, observation)
+                self.acted.discard(agent)
             env.step(None)
             self._leave(agent)
         if not env.agents:

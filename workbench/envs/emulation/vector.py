@@ -1,8 +1,7 @@
 """Vector environments over what others wrote: any Gymnasium or PettingZoo environment in lanes of flat rows."""
 
+import contextlib
 import math
-import os
-import time
 import weakref
 from typing import Any, NoReturn
 
@@ -12,7 +11,9 @@ from gymnasium.vector.utils import batch_space
 
 from workbench.envs.emulation import crews
 from workbench.envs.emulation.board import FRAME, MASKED, RESET, SEEDED_RESET, STEP, Board, Layout
-from workbench.envs.emulation.interface import Interface
+from workbench.envs.emulation.interface import Interface, check_count, check_timeout, check_workers
+from workbench.envs.emulation.processes import Processes, check_backend
+from workbench.envs.emulation.worker import close_all, copies
 from workbench.envs.native import check_lanes, check_seed
 from workbench.envs.sources import Source
 from workbench.envs.taking import take
@@ -68,19 +69,21 @@ class EmulatedVectorEnvironment(VectorEnv[Any, Any, Any]):
         check_lanes(environments)
         self.id, self.backend, self.options = source.id, backend, source.options
         self.environments = environments
-        self.batch = environments if batch is None else _number("batch", batch, environments)
+        self.batch = environments if batch is None else check_count("batch", batch, environments)
         self.staggered = self.batch < environments
-        self.workers = _workers(workers, backend, environments)
-        self.timeout = _seconds(timeout)
+        self.workers = check_workers(workers, backend, environments)
+        self.timeout = check_timeout(timeout)
         self._seed: int | None = check_seed(seed)
-        self._start_method = crews.check_backend(backend, start_method)
+        self._start_method = check_backend(backend, start_method)
+        self.settings = {
+            "workers": workers,
+            "timeout": self.timeout,
+            "start_method": start_method,
+            "max_agents": max_agents,
+        }
         self._source, self._max_agents = source, max_agents
         self.steps = 0
-        given = self._build()
-        self._interface = Interface(given, max_agents)
-        self._given = None if backend == "processes" else given
-        if backend == "processes":
-            given.close()
+        self._interface, given = self._look()
         self.agents = self._interface.agents
         self.lanes = self.num_envs = environments * self.agents
         self.tree = self._interface.tree
@@ -89,17 +92,24 @@ class EmulatedVectorEnvironment(VectorEnv[Any, Any, Any]):
         self.action_space = batch_space(self.single_action_space, self.batch * self.agents)
         self.metadata = {"autoreset_mode": AutoresetMode.SAME_STEP}
         self._frames = math.ceil(environments / self.batch) + 2 if self.staggered else 1
-        self._start()
+        self._start(given)
 
-    def _build(self) -> Any:
+    def _look(self) -> tuple[Interface, list[Any]]:
+        """Build one environment and look at its spaces; return it too, if it is to be stepped in this process."""
+        given: list[Any] = []
         try:
-            return self._source.build()
-        except InputError:
-            raise
+            copies(self._source.build, 1, made=given)
+            interface = Interface(given[0], self._max_agents)
+            if self.backend == "processes":
+                given.pop().close()
+            return interface, given
         except Exception as error:
+            close_all(given)
+            if isinstance(error, InputError):
+                raise
             raise EnvironmentFaultError(f"{self.id!r} cannot be built: {type(error).__name__}: {error}.") from error
 
-    def _start(self) -> None:
+    def _start(self, envs: list[Any]) -> None:
         """Lay out the memory, and hire who steps."""
         heads, row = self._interface.heads, self.tree.rows(1)
         self.tree.prepare()  # so that workers find the machine code instead of compiling it all at once
@@ -115,11 +125,10 @@ class EmulatedVectorEnvironment(VectorEnv[Any, Any, Any]):
             choices=self._interface.choices,
             workers=self.workers,
         )
-        plan = crews.Plan(layout, self._interface, self._source.build, self._given, self._max_agents)
-        self._given = None
+        plan = crews.Plan(layout, self._interface, self._source.build, envs, self._max_agents)
         try:
             if self.backend == "processes":
-                self._crew: Any = crews.Processes(plan, self._start_method)
+                self._crew: Any = Processes(plan, self._start_method)
             else:
                 self._crew = (crews.Threads if self.backend == "threads" else crews.Serial)(plan)
         except crews.WorkerError as error:
@@ -130,9 +139,9 @@ class EmulatedVectorEnvironment(VectorEnv[Any, Any, Any]):
         self._finals = self.tree.view(self.board.final_observation)
         self._cursor = self._sent = self._received = self._away = 0
         self._options: Any = None
+        self._ready = False
         self._everyone = np.arange(self.environments)
         self._under_way = np.zeros(self.environments, np.bool_)
-        self._since = np.zeros(self.environments)
         self._worker_of = np.repeat(np.arange(self.workers), [len(plan.share(k)) for k in range(self.workers)])
 
     # What a reader sees: the newest frame.
@@ -187,9 +196,10 @@ class EmulatedVectorEnvironment(VectorEnv[Any, Any, Any]):
             raise InputError(f"batch={self.batch} staggers lanes, and a rollout needs them all; leave it out.")
         if frames != self._frames:
             self._working()
-            self._end()
+            self._end.detach()
+            self._crew.dismiss()
             self._frames = frames
-            self._start()
+            self._start(self._crew.envs())
         return self.board
 
     def rewind(self) -> None:
@@ -216,19 +226,20 @@ class EmulatedVectorEnvironment(VectorEnv[Any, Any, Any]):
         """
         board = self._working()
         first = self._seed if seed is None else check_seed(seed)
+        if options is not None or self._options is not None:
+            self._crew.options(options)
+            self._options = options
         self._drain()
         self._seed = None
         if first is not None:
             numbers = np.arange(self.environments, dtype=np.uint64)
             board.seed[...] = (numbers + np.uint64(first % 2**31)) % np.uint64(2**31)
-        if options != self._options:
-            self._options = options
-            self._crew.options(options)
         self._cursor = 0
         board.notes[FRAME] = 0
         board.command[...] = RESET if first is None else SEEDED_RESET
         self._post(np.arange(self.environments))
-        self._receive()
+        self._receive(0)
+        self._ready = True
         return self._views[self._cursor], self._infos()
 
     def step(self, actions: Any) -> tuple[Any, Any, Any, Any, dict[str, Any]]:
@@ -250,7 +261,13 @@ class EmulatedVectorEnvironment(VectorEnv[Any, Any, Any]):
             EnvironmentFaultError: In the serial backend, if an environment fails.
         """
         board = self._working()
-        if not self.staggered and lanes is None:
+        if not self._ready:
+            raise InputError(f"{self.id!r} was not reset, or interrupted in a step; call reset first.")
+        if not self.staggered:
+            if lanes is not None:
+                raise InputError(
+                    f"lanes={lanes} given, and all lanes step at once; leave it out, or make it with batch."
+                )
             if self._away:
                 raise InputError("actions were sent already; receive first.")
             take(self.single_action_space, actions, board.discrete, board.continuous)
@@ -263,7 +280,6 @@ class EmulatedVectorEnvironment(VectorEnv[Any, Any, Any]):
         discrete, continuous = board.discrete[chosen], board.continuous[chosen]
         take(self.single_action_space, actions, discrete, continuous)
         board.discrete[chosen], board.continuous[chosen] = discrete, continuous
-        board.notes[FRAME] = (self._cursor + 1) % self._frames
         board.command[numbers] = STEP
         self._post(numbers)
 
@@ -283,9 +299,7 @@ class EmulatedVectorEnvironment(VectorEnv[Any, Any, Any]):
             raise InputError(
                 f"{self._away} environments are under way, and a batch has {self.batch}; send actions first."
             )
-        if not self.staggered:
-            self._cursor = (self._cursor + 1) % self._frames
-        self._receive()
+        self._receive((self._cursor + 1) % self._frames)
         self.steps += 1
         infos = self._infos()
         terminated, truncated = self.terminated, self.truncated
@@ -294,9 +308,13 @@ class EmulatedVectorEnvironment(VectorEnv[Any, Any, Any]):
         return self._views[self._cursor], self.reward, terminated, truncated, infos
 
     def close(self, **kwargs: Any) -> None:  # noqa: ARG002
-        """End the workers and close the environments."""
-        self._end()
+        """End the workers and close the environments.
+
+        Raises:
+            Exception: What an environment raises in its `close`, unless it is in another process; all are closed.
+        """
         self.closed = True
+        self._end()
 
     # How it works.
 
@@ -318,6 +336,8 @@ class EmulatedVectorEnvironment(VectorEnv[Any, Any, Any]):
 
     def _numbers(self, lanes: Any) -> Any:
         """Return the environments of whole groups of `lanes` that wait for actions."""
+        if lanes.ndim != 1 or lanes.dtype.kind not in "iu":
+            raise InputError(f"lanes={lanes.tolist()} are no row of integers; pass those that recv returned.")
         numbers = lanes[:: self.agents] // self.agents
         whole = (numbers[:, None] * self.agents + np.arange(self.agents)).reshape(-1)
         if len(whole) != len(lanes) or (whole != lanes).any() or len(np.unique(numbers)) != len(numbers):
@@ -333,15 +353,21 @@ class EmulatedVectorEnvironment(VectorEnv[Any, Any, Any]):
         workers: Any = range(self.workers)
         if self.staggered:
             self._under_way[numbers] = True
-            self._since[numbers] = time.monotonic()
             workers = np.unique(self._worker_of[numbers]).tolist()
         try:
             self._crew.post(workers)
         except crews.WorkerError as error:
             self._fail(error)
+        except BaseException:
+            if self.backend == "serial":  # an interrupt, with a step half done
+                self._crew.forget()
+                self._ready = False
+                self._sent = self._received = self._away = 0
+                self._under_way[...] = False
+            raise
 
-    def _receive(self) -> None:
-        """Wait for the next batch."""
+    def _receive(self, cursor: int) -> None:
+        """Wait for the next batch; it is in frame `cursor`, unless lanes are staggered."""
         batch, signal, target = self.batch, 0, self._received + self.batch
         if self.staggered:
             cycle, signal = divmod(self._received // batch, self._frames)
@@ -349,14 +375,14 @@ class EmulatedVectorEnvironment(VectorEnv[Any, Any, Any]):
         self._wait(signal, target)
         self._received += batch
         self._away -= batch
+        self._cursor = signal if self.staggered else cursor
         if self.staggered:
-            self._cursor = signal
             self._under_way[self.board.lane[signal, :: self.agents] // self.agents] = False
 
     def _wait(self, signal: int, target: int) -> None:
         try:
             if self.staggered:
-                self._crew.watch(self._since, self.timeout)
+                self._crew.watch(self.timeout)
             self._crew.wait(signal, target, self.timeout)
         except crews.WorkerError as error:
             self._fail(error)
@@ -365,7 +391,7 @@ class EmulatedVectorEnvironment(VectorEnv[Any, Any, Any]):
         """Wait until nothing is under way, and leave no batch half full."""
         if not self.staggered:
             if self._away:
-                self._receive()
+                self._receive(self._cursor)
             return
         rest = -self._sent % self.batch
         place = self._sent // self.batch % self._frames
@@ -387,7 +413,9 @@ class EmulatedVectorEnvironment(VectorEnv[Any, Any, Any]):
         seed, steps = int(board.seed[number]), int(board.steps[number])
         where = f"lane {number * self.agents}" if number >= 0 else f"worker {error.index}"
         when = f" (seed {seed}, step {steps})" if number >= 0 else ""
-        self._end()
+        self._crew.grace = crews.HASTE
+        with contextlib.suppress(Exception):  # the first error counts
+            self._end()
         traceback = f"\n\n{error.details.rstrip()}" if error.details else ""
         raise EnvironmentFaultError(
             f"{where}{when} of {self.id!r} failed: {error}; mend the environment (workbench.check helps).{traceback}"
@@ -405,24 +433,3 @@ class EmulatedVectorEnvironment(VectorEnv[Any, Any, Any]):
             start_method=self._start_method,
             max_agents=self._max_agents,
         )
-
-
-def _number(name: str, value: Any, most: int) -> int:
-    """Return `value`, from 1 to `most`."""
-    if isinstance(value, bool) or not isinstance(value, int | np.integer) or not 1 <= value <= most:
-        raise InputError(f"{name}={value!r} is out of range; pass an integer from 1 to {most}.")
-    return int(value)
-
-
-def _workers(workers: int | None, backend: str, environments: int) -> int:
-    if backend == "serial":
-        if workers not in (None, 1):
-            raise InputError(f"workers={workers} given with backend='serial', which has none; leave it out.")
-        return 1
-    return min(os.cpu_count() or 1, environments) if workers is None else _number("workers", workers, environments)
-
-
-def _seconds(timeout: Any) -> float:
-    if isinstance(timeout, bool) or not isinstance(timeout, int | float) or not timeout > 0:
-        raise InputError(f"timeout={timeout!r} is no time; pass seconds above 0.")
-    return float(timeout)

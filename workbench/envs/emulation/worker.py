@@ -6,6 +6,44 @@ from typing import Any
 from workbench.envs.emulation.board import CLOSING, FRAME, IDLE, LETTERS, SEEDED_RESET, STEP, Bell, Board, Counter
 from workbench.envs.emulation.interface import Interface
 from workbench.envs.emulation.players import KINDS, Desk
+from workbench.errors import InputError
+
+
+def copies(build: Callable[[], Any], count: int, given: Any = None, made: list[Any] | None = None) -> list[Any]:
+    """Build `count` environments, `given` being the first; where one cannot be built, close the others.
+
+    Args:
+        build: Makes one.
+        count: How many.
+        given: One that is there already, or None.
+        made: Grows as they are built.
+
+    Raises:
+        InputError: If `build` returns one environment twice.
+        Exception: What `build` raises.
+    """
+    made = [] if made is None else made
+    try:
+        for _ in range(count):
+            env, given = build() if given is None else given, None
+            if any(env is other for other in made):
+                raise InputError("env made the same environment twice; make a new one in every call.")
+            made.append(env)
+    except BaseException:
+        close_all(made)
+        raise
+    return made
+
+
+def close_all(envs: list[Any]) -> Exception | None:
+    """Close all `envs`, and return the first error."""
+    first: Exception | None = None
+    for env in envs:
+        try:
+            env.close()
+        except Exception as error:
+            first = first or error
+    return first
 
 
 class Worker:
@@ -17,8 +55,7 @@ class Worker:
         interface: Of the environments.
         index: Which of the workers.
         share: The numbers of its environments.
-        build: Makes one environment.
-        given: One that is built already, to be the first.
+        envs: The environments.
     """
 
     def __init__(
@@ -28,23 +65,20 @@ class Worker:
         interface: Interface,
         index: int,
         share: range,
-        build: Callable[[], Any],
-        given: Any = None,
+        envs: list[Any],
     ) -> None:
         self.board, self.bell, self.index, self.share = board, bell, index, share
         self.layout = board.layout
         self.options: Any = None
-        self.emulators: dict[int, Any] = {}
+        self._turns = memoryview(board.turns)
         self._busy, self._command = memoryview(board.busy), memoryview(board.command)
         self._seed, self._steps, self._notes = (memoryview(x) for x in (board.seed, board.steps, board.notes))
         self._rows = self.layout.batch * self.layout.agents
         self._start = self._claimed = 0
         desk = Desk(board, interface, self._claim if self.layout.staggered else self._place)
-        for number in share:
-            self._busy[index] = number
-            self.emulators[number] = KINDS[interface.kind](build() if given is None else given, desk, number)
-            given = None
-        self._busy[index] = -1
+        self.envs = envs
+        kind: Any = KINDS[interface.kind]
+        self.emulators = {number: kind(env, desk, number) for number, env in zip(share, envs, strict=True)}
 
     def _place(self, number: int) -> int:
         """Return the row of environment `number` in the frame that is written."""
@@ -58,7 +92,7 @@ class Worker:
 
     def sweep(self) -> None:
         """Do what is asked of each environment, and say so."""
-        commands, steps, busy, index = self._command, self._steps, self._busy, self.index
+        commands, steps, busy, turns, index = self._command, self._steps, self._busy, self._turns, self.index
         self._start = self._notes[FRAME] * self._rows
         done, staggered = 0, self.layout.staggered
         for number in self.share:
@@ -67,13 +101,12 @@ class Worker:
                 continue
             commands[number] = IDLE
             busy[index] = number
+            turns[index] += 1
             if command == STEP:
                 steps[number] += 1
                 self.emulators[number].step()
             else:
-                seed = None
-                if command == SEEDED_RESET:
-                    steps[number], seed = 0, self._seed[number]
+                steps[number], seed = 0, self._seed[number] if command == SEEDED_RESET else None
                 self.emulators[number].reset(seed, self.options)
             busy[index] = -1
             if staggered:
@@ -102,8 +135,3 @@ class Worker:
                 return
             if self._notes[CLOSING]:
                 return
-
-    def close(self) -> None:
-        """Close the environments."""
-        for emulator in self.emulators.values():
-            emulator.env.close()
