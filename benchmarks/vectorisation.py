@@ -126,7 +126,7 @@ def contestants(lanes: int) -> dict[str, Callable[[Callable[[], Any]], Any]]:
         "processes, one a core": functools.partial(ours, lanes=lanes, backend="processes"),
         "processes, one a lane": functools.partial(ours, lanes=lanes, backend="processes", workers=lanes),
         "processes, the first half": functools.partial(
-            ours, lanes=lanes, backend="processes", workers=lanes, batch=lanes // 2
+            ours, lanes=lanes, backend="processes", workers=lanes, batch=max(1, lanes // 2)
         ),
         "Gymnasium SyncVectorEnv": functools.partial(gymnasiums, lanes=lanes, kind="SyncVectorEnv"),
         "Gymnasium AsyncVectorEnv": functools.partial(gymnasiums, lanes=lanes, kind="AsyncVectorEnv"),

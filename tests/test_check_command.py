@@ -37,6 +37,11 @@ def make_env():
 class Sick(Env):
     def step(self, action):
         return self.reset()[0] * 5, 0.0, False, False, {}
+
+
+class Exits(Env):
+    def step(self, action):
+        raise SystemExit(0)
 """
 
 
@@ -90,6 +95,19 @@ def test_a_sick_environment_is_1(module, capsys):
     record = json.loads(capsys.readouterr().out)
     assert record["ok"] is False
     assert "observation bounds" in {finding["what"] for finding in record["findings"] if finding["level"] == "error"}
+
+
+def test_an_environment_that_exits_is_1_and_a_report(module, capsys):
+    assert main(["check", f"{module}:Exits", "--steps", "50"]) == 1
+    assert "SystemExit: 0" in capsys.readouterr().out
+
+
+def test_a_mujoco_task_leaves_no_log_and_no_noise(tmp_path, monkeypatch, capfd):
+    pytest.importorskip("mujoco")
+    monkeypatch.chdir(tmp_path)
+    assert main(["check", "HalfCheetah-v5", "--steps", "20"]) == 0
+    assert list(tmp_path.iterdir()) == []
+    assert "deprecated" not in "".join(capfd.readouterr())
 
 
 def test_wrong_input_is_2(refused):

@@ -1,5 +1,9 @@
 """Lanes of MuJoCo tasks as a vector environment: episodes, seeds, threads, checkpoints, faults."""
 
+import copy
+import importlib
+import json
+import pickle
 import signal
 import subprocess
 import sys
@@ -8,12 +12,15 @@ from pathlib import Path
 import gymnasium
 import numpy as np
 import pytest
+import torch
 
+from workbench.envs import make
 from workbench.envs.mujoco import TASKS, MujocoVectorEnvironment
 from workbench.envs.mujoco.noise import Noise
 from workbench.errors import EnvironmentFaultError, InputError
 from workbench.spec import VectorEnvironment
 from workbench.training.checkpoints import gather, scatter
+from workbench.training.environments import description_of, rebuilt
 from workbench_kernels import rng
 
 pytest.importorskip("mujoco")
@@ -78,7 +85,9 @@ def test_it_speaks_the_protocol():
 
 def test_an_evaluation_gets_the_same_task_in_lanes_of_its_own():
     env = MujocoVectorEnvironment("Hopper-v5", 2, seed=1, threads=3, time_limit=7, healthy_z_range=(0.9, 2.0))
+    assert env.options == {"time_limit": 7, "healthy_z_range": (0.9, 2.0)}
     other = env.like(4, seed=9)
+    assert other.options == env.options
     again = MujocoVectorEnvironment("Hopper-v5", 4, seed=9, time_limit=7, healthy_z_range=(0.9, 2.0))
     assert (other.lanes, other.time_limit, env.threads, other.threads) == (4, 7, 2, 3)
     other.reset()
@@ -86,6 +95,43 @@ def test_an_evaluation_gets_the_same_task_in_lanes_of_its_own():
     assert_same(played(other, 30), played(again, 30))
     for each in (env, other, again):
         each.close()
+
+
+@pytest.mark.parametrize(
+    ("id", "given", "kept"),
+    [
+        ("HalfCheetah-v5", {"time_limit": 20}, {"time_limit": 20}),
+        ("HalfCheetah-v5", {"time_limit": np.int64(20)}, {"time_limit": 20}),
+        ("HalfCheetah-v5", {"time_limit": 1000}, {}),
+        ("Reacher-v5", {"time_limit": 1000}, {"time_limit": 1000}),
+        ("HalfCheetah-v5", {"reset_noise_scale": np.float32(0.5)}, {"reset_noise_scale": 0.5}),
+        ("HalfCheetah-v5", {"ctrl_cost_weight": np.int32(2)}, {"ctrl_cost_weight": 2.0}),
+        ("HalfCheetah-v5", {"reset_noise_scale": 0}, {"reset_noise_scale": 0.0}),
+        ("Hopper-v5", {"terminate_when_unhealthy": np.False_}, {"terminate_when_unhealthy": False}),
+        ("Hopper-v5", {"healthy_z_range": np.array([0.5, np.inf], np.float32)}, {"healthy_z_range": (0.5, np.inf)}),
+        ("Hopper-v5", {"healthy_z_range": [np.float32(0.5), 2]}, {"healthy_z_range": (0.5, 2.0)}),
+    ],
+)
+def test_a_run_is_described_by_options_that_build_its_environment_again(id, given, kept):
+    env = make(id, 2, **given)
+    description = json.loads(json.dumps(description_of(env)))
+    again = rebuilt(None, description)
+    for each in (env, again):
+        assert each.options == kept
+        assert [type(value) for value in each.options.values()] == [type(value) for value in kept.values()]
+        assert each.time_limit == given.get("time_limit", TASKS[id].time_limit)
+        each.reset(seed=3)
+    assert_same(played(env, 25), played(again, 25))
+    env.close()
+    again.close()
+
+
+@pytest.mark.parametrize("function", [copy.copy, copy.deepcopy, pickle.dumps])
+def test_simulations_are_not_copied(function):
+    env = MujocoVectorEnvironment("HalfCheetah-v5", 1)
+    with pytest.raises(InputError, match=r"'HalfCheetah-v5' .* cannot be copied or pickled; build other lanes"):
+        function(env)
+    env.close()
 
 
 @pytest.mark.parametrize("id", KINDS)
@@ -220,6 +266,8 @@ def test_actions_beyond_the_bounds_are_as_strong_as_at_them_and_cost_more():
         (np.full((2, 6), "left"), "do not fit"),
         (np.zeros((2, 6), complex), "do not fit"),
         (np.where(np.arange(12).reshape(2, 6) == 8, np.nan, 0), r"actions\[1, 2\]=nan is not finite"),
+        (torch.zeros(2, 6, requires_grad=True), r"actions are no array \(.*requires grad.*\); pass"),
+        (torch.zeros(2, 6, device="meta"), "actions are no array"),
         (np.full((2, 6), 1e300), r"actions\[0, 0\]=1e\+300 is not finite"),
     ],
 )
@@ -243,9 +291,15 @@ def test_actions_that_do_not_fit_are_refused(given, message):
         (("HalfCheetah-v5", 1), {"xml_file": "mine.xml"}, "xml_file='mine.xml' is unknown .*processes"),
         (("HalfCheetah-v5", 1), {"ctrl_cost_weight": "low"}, "ctrl_cost_weight='low' .* pass a number"),
         (("HalfCheetah-v5", 1), {"ctrl_cost_weight": np.nan}, "ctrl_cost_weight=nan"),
+        (("HalfCheetah-v5", 1), {"ctrl_cost_weight": np.True_}, "ctrl_cost_weight=.* pass a number"),
+        (("HalfCheetah-v5", 1), {"ctrl_cost_weight": 10**400}, "ctrl_cost_weight=1000.* pass a number"),
+        (("HalfCheetah-v5", 1), {"reset_noise_scale": -0.1}, "reset_noise_scale=-0.1 .* pass a number of at least 0"),
         (("Hopper-v5", 1), {"terminate_when_unhealthy": 1}, "terminate_when_unhealthy=1 .* pass True or False"),
         (("Hopper-v5", 1), {"healthy_z_range": (2.0, 1.0)}, "healthy_z_range=.* pass two numbers"),
         (("Hopper-v5", 1), {"healthy_z_range": 2.0}, "healthy_z_range=2.0"),
+        (("Hopper-v5", 1), {"healthy_z_range": np.zeros((1, 2))}, "healthy_z_range=array.* pass two numbers"),
+        (("Hopper-v5", 1), {"healthy_z_range": (1, [2])}, "healthy_z_range=.* pass two numbers"),
+        (("Hopper-v5", 1), {"healthy_z_range": np.array([False, True])}, "healthy_z_range=.* pass two numbers"),
     ],
 )
 def test_arguments_that_do_not_fit_are_refused(arguments, options, message):
@@ -335,6 +389,18 @@ def test_observations_that_are_no_numbers_name_the_lane():
 def test_a_missing_or_old_mujoco_names_the_extra(monkeypatch, module, message):
     monkeypatch.setitem(sys.modules, module, None)
     with pytest.raises(InputError, match=message):
+        MujocoVectorEnvironment("HalfCheetah-v5", 1)
+
+
+def test_an_older_mujoco_whose_batch_fails_otherwise_names_the_extra(monkeypatch):
+    def fail(name):
+        if name == "mujoco.batch":
+            raise AttributeError("module 'mujoco' has no attribute 'mjtBatch'")
+        return found(name)
+
+    found = importlib.import_module
+    monkeypatch.setattr(importlib, "import_module", fail)
+    with pytest.raises(InputError, match=r"needs MuJoCo 3.17 or later, and \d+\.\d+\.\d+ is installed"):
         MujocoVectorEnvironment("HalfCheetah-v5", 1)
 
 

@@ -73,3 +73,9 @@ class Nested(gymnasium.Env):
 
 def nested(lanes, *, backend="serial", **options):
     return make(Nested, lanes, backend=backend, seed=5, **options)
+
+
+def wrapped(mode):
+    """Two lanes of Gymnasium's, with its autoreset `mode`."""
+    env = gymnasium.make_vec("CartPole-v1", 2, vectorization_mode="sync", vector_kwargs={"autoreset_mode": mode})
+    return make(env, 2)

@@ -10,6 +10,7 @@ from tests.envs.outward.guests import equal, native, nested, transition
 from workbench.envs import NativeVectorEnvironment
 from workbench.envs import environment as kernel
 from workbench.envs.outward import as_gymnasium
+from workbench.envs.outward.lanes import held
 from workbench.envs.single import NativeEnvironment
 from workbench.errors import InputError
 
@@ -192,7 +193,7 @@ def test_results_of_next_step_lanes_are_copies():
 
 def test_what_does_not_fit_is_refused():
     for env, message in (
-        (gymnasium.make_vec("CartPole-v1", 2), "is not a vector environment"),
+        (gymnasium.make_vec("CartPole-v1", 2), "is not native.*SyncVectorEnv"),
         (NativeVectorEnvironment(kernel("CartPole-v1"), 2, autoreset=False), "does not reset lanes that end"),
         (nested(2), "is not native.*SyncVectorEnv"),
     ):
@@ -206,3 +207,15 @@ def test_what_does_not_fit_is_refused():
     for call in (env.reset, lambda: env.step(np.zeros(2, int))):
         with pytest.raises(InputError, match="'CartPole-v1' is closed"):
             call()
+
+
+def test_held_lanes_are_put_back_after_a_failure_too():
+    env = native("CartPole-v1", LANES)
+    env.reset()
+    lanes = np.arange(LANES) % 2 == 0
+    before = env.observation.copy()
+    with pytest.raises(KeyboardInterrupt), held(env, lanes):
+        env.step(np.zeros(LANES, int))
+        raise KeyboardInterrupt
+    np.testing.assert_array_equal(env.observation[lanes], before[lanes])
+    assert (env.observation[~lanes] != before[~lanes]).any(axis=1).all()

@@ -126,6 +126,10 @@ def test_what_does_not_fit_is_refused():
     env.reset()
     for actions, message in (
         ({"agent_0": 0}, "actions are for agent_0; pass one for each of agent_0, agent_1, agent_2"),
+        ({"agent_0": 0, 1: 0}, "actions are for 1, agent_0; pass one for each of agent_0, agent_1, agent_2"),
+        ({}, "actions are for nobody; pass one for each"),
+        (None, "actions=None are no dict; pass one with an action for each of agent_0, agent_1, agent_2"),
+        ([0, 0, 0], r"actions=\[0, 0, 0\] are no dict"),
         (dict.fromkeys(env.agents, 7), r"actions\[0, 0\]=7 is out of range"),
         ({"agent_0": 0, "agent_1": [0, 0], "agent_2": 0}, "actions are no array"),
     ):
@@ -135,5 +139,6 @@ def test_what_does_not_fit_is_refused():
     with pytest.raises(InputError, match=r"no agent .* is left; reset"):
         env.step(dict.fromkeys(env.possible_agents, 0))
     env.close()
-    with pytest.raises(InputError, match="is closed"):
-        env.reset()
+    for call in (env.reset, env.state):
+        with pytest.raises(InputError, match="is closed"):
+            call()

@@ -5,11 +5,11 @@ from copy import deepcopy
 import gymnasium
 import numpy as np
 import pytest
+from gymnasium.vector import AutoresetMode
 
-from tests.envs.outward.guests import equal, leaves, native, nested, transition
-from workbench.envs import NativeVectorEnvironment, environment, make
-from workbench.envs.outward import as_gymnasium, as_sb3
-from workbench.envs.outward.lanes import needs
+from tests.envs.outward.guests import equal, leaves, native, nested, transition, wrapped
+from workbench.envs import NativeVectorEnvironment, environment
+from workbench.envs.outward import as_sb3
 from workbench.errors import InputError
 
 LANES = 5
@@ -163,9 +163,12 @@ def test_seeds_and_options_count_once():
     env.set_options({"low": 1})
     with pytest.raises(InputError, match=r"options=\{'low': 1\}"):
         env.reset()
+    equal(env.reset(), reference.reset()[0])
     env.set_options([{"low": lane} for lane in range(LANES)])
+    env.seed(12)
     with pytest.raises(InputError, match="differ between lanes"):
         env.reset()
+    equal(env.reset(), reference.reset(seed=12)[0])  # options that were refused are gone, and the seed is not
 
 
 def test_settings_differ_from_lane_to_lane_and_attributes_do_not():
@@ -246,7 +249,8 @@ def test_pictures():
 def test_what_does_not_fit_is_refused():
     cases = [
         ("CartPole-v1", "is not a vector environment"),
-        (gymnasium.make_vec("CartPole-v1", 2), "is not a vector environment"),
+        (gymnasium.make_vec("CartPole-v1", 2), r"pass it through workbench.make first: workbench.make\(env, 2\)"),
+        (wrapped(AutoresetMode.NEXT_STEP), "next-step autoreset.*build it with same-step autoreset"),
         (native("workbench/SimpleSpread-v0", 2), "has 3 agents a lane.*as_pettingzoo"),
         (NativeVectorEnvironment(environment("CartPole-v1"), 2, autoreset=False), "does not reset lanes that end"),
         (nested(2, joint=True), "action space Dict.* has no policy"),
@@ -270,23 +274,25 @@ def test_what_does_not_fit_is_refused():
         as_sb3(env.env)
 
 
-def test_lanes_that_rest_are_refused_when_they_do():
-    """Next-step autoreset, as Gymnasium's own have it, spends a step in which nobody acts."""
-    env = as_sb3(make(as_gymnasium(native("CartPole-v1", 2)), 2))
+@pytest.mark.parametrize("mode", [AutoresetMode.SAME_STEP, AutoresetMode.DISABLED])
+def test_gymnasiums_vector_environments_are_taken_where_somebody_acts_in_every_step(mode):
+    env, ends = as_sb3(wrapped(mode)), 0
     env.reset()
-    with pytest.raises(InputError, match="no agent that acts now"):
-        for _ in range(500):
-            env.step(np.zeros(2, int))
+    for _ in range(60):
+        _, _, done, infos = env.step(np.ones(2, int))
+        assert ["terminal_observation" in info for info in infos] == done.tolist()
+        ends += done.sum()
+    assert ends > 4
 
 
-def test_a_missing_package_is_named_with_its_extra(monkeypatch):
-    with (
-        pytest.raises(InputError, match=r"stable-baselines3 is not installed: pip install 'rl-workbench\[sb3\]'"),
-        needs("stable_baselines3", "sb3"),
-    ):
-        raise ModuleNotFoundError(name="stable_baselines3.common")
-    with pytest.raises(ModuleNotFoundError), needs("stable_baselines3", "sb3"):
-        raise ModuleNotFoundError(name="another")
+def test_a_lane_in_which_nobody_acts_is_refused():
+    inner = native("CartPole-v1", 2)
+    env = as_sb3(inner)
+    env.reset()
+    step = inner.step
+    inner.step = lambda actions: (*step(actions)[:4], {"active": np.array([True, False])})
+    with pytest.raises(InputError, match="lane 1 of 'CartPole-v1' has no agent that acts now"):
+        env.step(np.zeros(2, int))
 
 
 @pytest.mark.filterwarnings("ignore:.*maximum and minimum values are equal:UserWarning")

@@ -1,10 +1,12 @@
 """TorchRL over our lanes. The oracle is the vector environment itself, given the same actions."""
 
+import gymnasium
 import numpy as np
 import pytest
+from gymnasium.vector import AutoresetMode
 
-from tests.envs.outward.guests import copied, equal, native, nested, transition
-from workbench.envs import NativeVectorEnvironment, environment
+from tests.envs.outward.guests import copied, equal, native, nested, transition, wrapped
+from workbench.envs import NativeVectorEnvironment, environment, make
 from workbench.envs.outward import as_torchrl
 from workbench.errors import InputError
 
@@ -199,8 +201,71 @@ def test_actions_are_read_where_they_lie_and_results_are_nobody_elses():
     assert (again["next", "observation"] != kept).any()
 
 
+class Shown(gymnasium.Env):
+    """Observes samples of a space, and takes pushes without an upper end or a lower one."""
+
+    pushes = gymnasium.spaces.Box(np.array([0, -np.inf], np.float32), np.array([np.inf, 1], np.float32))
+
+    def __init__(self, space, action_space=pushes):
+        self.observation_space, self.action_space = space, action_space
+
+    def reset(self, *, seed=None, options=None):
+        super().reset(seed=seed)
+        self.observation_space.seed(3)
+        return self.observation_space.sample(), {}
+
+    def step(self, action):
+        assert self.action_space.contains(action)
+        return self.observation_space.sample(), 1.0, False, False, {}
+
+
+@pytest.mark.parametrize(
+    "space",
+    [
+        Shown.pushes,
+        gymnasium.spaces.Box(-1, 1, (2,), np.float32),
+        gymnasium.spaces.Box(-3e38, 3e38, (2,), np.float32),
+        gymnasium.spaces.Dict(turn=gymnasium.spaces.Discrete(2), push=Shown.pushes),
+    ],
+)
+def test_random_actions_are_numbers_whatever_the_bounds_and_keep_to_them(space):
+    import torch
+    from torchrl.envs import check_env_specs
+
+    env = as_torchrl(make(Shown, 3, space=Shown.pushes, action_space=space))
+    check_env_specs(env)
+    rollout = env.rollout(30)
+    assert rollout.shape == (3, 30)
+    actions = rollout["action"] if isinstance(space, gymnasium.spaces.Box) else rollout["action", "continuous"]
+    assert torch.isfinite(actions).all()
+    assert len(actions.unique()) == actions.numel()
+
+
+@pytest.mark.parametrize(
+    ("space", "dtype"),
+    [
+        (gymnasium.spaces.Box(0, 2**16 - 1, (2,), np.uint16), np.int32),
+        (gymnasium.spaces.Box(0, 2**32 - 1, (2,), np.uint32), np.int64),
+        (gymnasium.spaces.MultiDiscrete([3, 2], dtype=np.uint16), np.int32),
+        (gymnasium.spaces.MultiDiscrete([3, 2], dtype=np.int32, start=[1, 1]), np.int32),
+    ],
+)
+def test_integers_that_torch_does_not_calculate_with_come_in_a_wider_dtype(space, dtype):
+    from torchrl.envs import check_env_specs
+
+    env, reference = as_torchrl(make(Shown, 3, space=space)), make(Shown, 3, space=space)
+    check_env_specs(env)
+    env, reference = as_torchrl(make(Shown, 3, space=space)), make(Shown, 3, space=space)
+    seen = env.reset()["observation"].numpy()
+    assert seen.dtype == dtype
+    equal(seen, reference.reset()[0])
+
+
 def test_what_does_not_fit_is_refused():
     for env, message in (
+        (gymnasium.make_vec("CartPole-v1", 2), r"pass it through workbench.make first: workbench.make\(env, 2\)"),
+        (wrapped(AutoresetMode.NEXT_STEP), "next-step autoreset.*build it with same-step autoreset"),
+        (make(Shown, 2, space=gymnasium.spaces.Box(0, 9, (2,), np.uint64)), "uint64.* observe int64"),
         ("CartPole-v1", "is not a vector environment"),
         (native("workbench/SimpleSpread-v0", 2), "has 3 agents a lane.*PettingZooWrapper"),
         (nested(4, batch=2), "staggers its lanes"),

@@ -70,7 +70,7 @@ def load() -> Any:
         ) from error
     try:
         importlib.import_module("mujoco.batch")
-    except ImportError as error:
+    except Exception as error:  # an older MuJoCo may hold another module of this name, which fails as it likes
         raise InputError(
             f"backend='native' of a MuJoCo task needs MuJoCo {OLDEST} or later, and {mujoco.__version__} is "
             f"installed; pip install --upgrade 'rl-workbench[mujoco]', or choose backend='processes'."

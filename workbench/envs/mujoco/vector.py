@@ -4,7 +4,7 @@ import math
 import os
 from collections.abc import Callable, Mapping
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, NoReturn
 
 import gymnasium
 import numpy as np
@@ -59,12 +59,16 @@ class MujocoVectorEnvironment(VectorEnv[Any, Any, Any]):
             raise InputError(
                 f"MuJoCo task {id!r} is not native; choose one of {', '.join(TASKS)}, or backend='processes'."
             )
-        self.id, self._task, self.options = id, TASKS[id], options
+        self.id, self._task = id, TASKS[id]
         self.lanes = self.num_envs = check_lanes(lanes)
         self._threads = _check_threads(threads)
         self.threads = min(self.lanes, self._threads)
         self.time_limit = self._task.time_limit if time_limit is None else check_limit(time_limit)
-        settings = {**self._task.options, **_check_options(id, self._task.options, options)}
+        # What a checkpoint keeps, and `make` is given to build the same again.
+        self.options = _check_options(id, self._task.options, options)
+        settings = {**self._task.options, **self.options}
+        if self.time_limit != self._task.time_limit:
+            self.options["time_limit"] = self.time_limit
         model = physics.load_model(self._task.model)
         self.metadata = {"autoreset_mode": AutoresetMode.SAME_STEP, "render_modes": []}
         self._parameters = _parameters(model, self._task.frames, settings)
@@ -159,15 +163,19 @@ class MujocoVectorEnvironment(VectorEnv[Any, Any, Any]):
 
     def like(self, lanes: int, seed: int) -> "MujocoVectorEnvironment":
         """Build the same environment with `lanes` lanes."""
-        return MujocoVectorEnvironment(
-            self.id, lanes, seed=seed, threads=self._threads, time_limit=self.time_limit, **self.options
+        return MujocoVectorEnvironment(self.id, lanes, seed=seed, threads=self._threads, **self.options)
+
+    def __reduce__(self) -> NoReturn:
+        raise InputError(
+            f"the lanes of {self.id!r} hold MuJoCo's simulations, which cannot be copied or pickled; build other lanes "
+            f"with env.like(lanes, seed), or save a trainer."
         )
 
     def _take(self, actions: Any) -> None:
         """Copy the actions into the buffer and to the motors."""
         try:
             array = np.asarray(actions)
-        except ValueError as error:
+        except (TypeError, ValueError, RuntimeError) as error:  # what a torch tensor says of its device or gradient
             raise InputError(f"actions are no array ({error}); pass one of shape {list(self._action.shape)}.") from None
         if array.shape != self._action.shape:
             raise InputError(f"actions have shape {list(array.shape)}; pass {list(self._action.shape)}, lanes first.")
@@ -249,35 +257,48 @@ def _check_threads(threads: Any) -> int:
     return int(threads)
 
 
-def _check_options(id: str, known: Mapping[str, Any], options: dict[str, Any]) -> dict[str, Any]:
-    """Return the options.
+def _check_options(id: str, known: Mapping[str, Any], options: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the options in Python's own types, which a checkpoint can keep: bools, floats, and pairs of floats.
 
     Raises:
-        InputError: If the task has no such option, or its value is of another kind.
+        InputError: If the task has no such option, or its value is of another kind or out of range.
     """
+    plain: dict[str, Any] = {}
     for name, value in options.items():
         if name not in known:
             raise InputError(
                 f"option {name}={value!r} is unknown to the native {id!r}; it has: {', '.join(known)}. "
                 f"Gymnasium's others: backend='processes'."
             )
-        kind = "True or False" if isinstance(known[name], bool) else "a number"
-        fits = isinstance(value, bool) if isinstance(known[name], bool) else _is_finite(value)
-        if isinstance(known[name], tuple):
-            kind = "two numbers, the lower first"
-            fits = isinstance(value, tuple | list) and len(value) == 2 and _is_interval(*value)
-        if not fits:
+        if isinstance(known[name], bool):
+            kind, plain[name] = "True or False", bool(value) if isinstance(value, bool | np.bool_) else None
+        elif isinstance(known[name], tuple):
+            kind, plain[name] = "two numbers, the lower first", _interval(value)
+        else:
+            number = _number(value)
+            # Uniform draws have no negative width.
+            least = 0.0 if name == "reset_noise_scale" else -math.inf
+            kind = "a number" if least else "a number of at least 0"
+            plain[name] = number if number is not None and math.isfinite(number) and number >= least else None
+        if plain[name] is None:
             raise InputError(f"option {name}={value!r} of {id!r} does not fit; pass {kind}, as {known[name]!r} is.")
-    return options
+    return plain
 
 
-def _is_finite(value: Any) -> bool:
-    number = isinstance(value, int | float | np.integer | np.floating) and not isinstance(value, bool)
-    return number and math.isfinite(value)
+def _number(value: Any) -> float | None:
+    """Return a number as a float; None if it is none."""
+    if isinstance(value, bool) or not isinstance(value, int | float | np.integer | np.floating):
+        return None
+    try:
+        return float(value)
+    except OverflowError:
+        return None
 
 
-def _is_interval(low: Any, high: Any) -> bool:
-    numbers = all(
-        isinstance(x, int | float | np.integer | np.floating) and not isinstance(x, bool) for x in (low, high)
-    )
-    return numbers and bool(low <= high)
+def _interval(value: Any) -> tuple[float, float] | None:
+    """Return two numbers in order as floats; None if they are none."""
+    value = value.tolist() if isinstance(value, np.ndarray) else value
+    if not isinstance(value, tuple | list) or len(value) != 2:
+        return None
+    low, high = map(_number, value)
+    return (low, high) if low is not None and high is not None and low <= high else None

@@ -39,14 +39,14 @@ def as_sb3(env: VectorEnvironment, *, copy: bool = True) -> "LanesVecEnv":
     """Give `env` to Stable-Baselines3, as a `VecEnv` with episode statistics.
 
     Args:
-        env: Built by `workbench.envs.make`, of one agent a lane.
+        env: Built by `workbench.envs.make`, of one agent a lane, without next-step autoreset.
         copy: SB3's algorithms store an observation after the step that follows it, so what they get are copies. False
             returns views of `env`'s buffers, overwritten by the next call, for loops of your own.
 
     Raises:
         InputError: If `env` is no vector environment, SB3 cannot hold its spaces, or the extra [sb3] is missing.
     """
-    with needs("stable_baselines3", "sb3"):
+    with needs("sb3"):
         from workbench.envs.outward.sb3 import LanesVecEnv
     return LanesVecEnv(env, copy=copy)
 
@@ -71,7 +71,7 @@ def as_pettingzoo(
     Raises:
         InputError: If the environment has one agent, an argument is out of range, or the extra [pettingzoo] is missing.
     """
-    with needs("pettingzoo", "pettingzoo"):
+    with needs("pettingzoo"):
         from workbench.envs.outward.pettingzoo import LaneParallelEnv
     return LaneParallelEnv(environment, render_mode=render_mode, time_limit=time_limit, copy=copy, **options)
 
@@ -83,12 +83,13 @@ def as_torchrl(env: VectorEnvironment, *, device: Any = "cpu") -> "LanesEnv":
     keeps the tensors of every step.
 
     Args:
-        env: Built by `workbench.envs.make`, of one agent a lane.
+        env: Built by `workbench.envs.make`, of one agent a lane, without next-step autoreset.
         device: Of the tensors; the environment stays where it is.
 
     Raises:
-        InputError: If `env` is no vector environment, or the extra [torchrl] is missing.
+        InputError: If `env` is no vector environment, TorchRL cannot hold its spaces, or the extra [torchrl] is
+            missing.
     """
-    with needs("torchrl", "torchrl"):
+    with needs("torchrl"):
         from workbench.envs.outward.torchrl import LanesEnv
     return LanesEnv(env, device=device)

@@ -11,13 +11,17 @@ from workbench.envs.native import NativeVectorEnvironment
 from workbench.errors import InputError
 from workbench.spec import VectorEnvironment
 
-PROJECTS = {"stable_baselines3": "stable-baselines3"}
-"""Names on the package index, where they are not the module's."""
+EXTRAS = {
+    "pettingzoo": {"pettingzoo": "pettingzoo"},
+    "sb3": {"stable_baselines3": "stable-baselines3"},
+    "torchrl": {"torchrl": "torchrl", "tensordict": "torchrl"},
+}
+"""The modules that each extra brings, and what to ask the package index for."""
 
 
 @contextmanager
-def needs(module: str, extra: str) -> Iterator[None]:
-    """Say which extra brings the optional `module` that is imported within.
+def needs(extra: str) -> Iterator[None]:
+    """Say that `extra` brings an optional module that is imported within.
 
     Raises:
         InputError: If it is not installed.
@@ -25,9 +29,9 @@ def needs(module: str, extra: str) -> Iterator[None]:
     try:
         yield
     except ModuleNotFoundError as error:
-        if (error.name or "").partition(".")[0] != module:
+        project = EXTRAS[extra].get((error.name or "").partition(".")[0])
+        if project is None:
             raise
-        project = PROJECTS.get(module, module)
         raise InputError(
             f"{project} is not installed: pip install 'rl-workbench[{extra}]', or {project} alone."
         ) from None
@@ -39,8 +43,13 @@ def check_environment(env: Any, library: str) -> None:
     Raises:
         InputError: If it is not.
     """
-    if not isinstance(env, VectorEnv) or not isinstance(env, VectorEnvironment):
+    if not isinstance(env, VectorEnv):
         raise InputError(f"env={env!r} is not a vector environment; build one with workbench.envs.make(env, lanes).")
+    if not isinstance(env, VectorEnvironment):
+        raise InputError(
+            f"env={env!r} is a vector environment of others; pass it through workbench.make first: "
+            f"workbench.make(env, {env.num_envs})."
+        )
     check_open(env)
     if env.metadata["autoreset_mode"] is not AutoresetMode.SAME_STEP:
         raise InputError(
@@ -50,12 +59,18 @@ def check_environment(env: Any, library: str) -> None:
         raise InputError(f"env of {env.id!r} staggers its lanes, and {library} steps all at once; leave batch out.")
 
 
-def check_one_agent(env: Any, library: str, advice: str) -> None:
-    """Check that each lane of `env` holds one agent.
+def check_actors(env: Any, library: str, advice: str) -> None:
+    """Check that one agent acts in each lane of `env`, in every step.
 
     Raises:
-        InputError: If it holds several.
+        InputError: If several act, or none in the step after the end of an episode.
     """
+    if getattr(env, "mode", None) is AutoresetMode.NEXT_STEP:
+        raise InputError(
+            f"env of {env.id!r} has next-step autoreset, where nobody acts in the step after an episode's end, and "
+            f"{library} acts in every step; build it with same-step autoreset: gymnasium.make_vec(..., "
+            f"vector_kwargs={{'autoreset_mode': gymnasium.vector.AutoresetMode.SAME_STEP}})."
+        )
     agents = getattr(getattr(env, "environment", env), "agents", 1)
     if agents != 1:
         raise InputError(f"env of {env.id!r} has {agents} agents a lane, and {library} knows one; {advice}.")
@@ -117,9 +132,11 @@ def held(env: NativeVectorEnvironment, lanes: Any) -> Iterator[None]:
     """Leave `lanes` [B] bool as they are, whatever is done to `env` within: their part of every buffer is put back."""
     arrays = env.buffers.arrays
     kept = [array[..., lanes] for array in arrays]
-    yield
-    for array, content in zip(arrays, kept, strict=True):
-        array[..., lanes] = content
+    try:
+        yield
+    finally:
+        for array, content in zip(arrays, kept, strict=True):
+            array[..., lanes] = content
 
 
 def shown(env: NativeVectorEnvironment) -> tuple[Any, Any]:

@@ -123,10 +123,12 @@ class LaneParallelEnv(ParallelEnv[str, Any, Any]):  # type: ignore[misc, unused-
         self._check_open()
         if not self.agents:
             raise InputError(f"no agent of {self.lane.id!r} is left; reset before the next step.")
+        wanted = ", ".join(self.agents)
+        if not isinstance(actions, Mapping):
+            raise InputError(f"actions={actions!r} are no dict; pass one with an action for each of {wanted}.")
         if set(actions) != set(self.agents):
-            raise InputError(
-                f"actions are for {', '.join(sorted(actions))}; pass one for each of {', '.join(self.agents)}."
-            )
+            given = ", ".join(sorted(map(str, actions))) or "nobody"
+            raise InputError(f"actions are for {given}; pass one for each of {wanted}.")
         observation, _, terminated, truncated, info = self.lane.step([[actions[agent] for agent in self.agents]])
         agents, over, cut = self.agents, bool(terminated[0]), bool(truncated[0])
         rewards = dict(zip(agents, info["agent_reward"][0].tolist(), strict=True))
@@ -157,7 +159,12 @@ class LaneParallelEnv(ParallelEnv[str, Any, Any]):  # type: ignore[misc, unused-
         return infos
 
     def state(self) -> Any:
-        """Return what a centralised critic may see [G] float32; NotImplementedError where there is nothing."""
+        """Return what a centralised critic may see [G] float32; NotImplementedError where there is nothing.
+
+        Raises:
+            InputError: If the environment is closed.
+        """
+        self._check_open()
         if self.lane.environment.global_space is None:
             return super().state()
         return self.lane.global_state[0].reshape(self.state_space.shape).copy()

@@ -10,7 +10,7 @@ from gymnasium import spaces
 from stable_baselines3.common.monitor import Monitor
 from stable_baselines3.common.vec_env import VecEnv
 
-from workbench.envs.outward.lanes import check_active, check_environment, check_one_agent, check_open, copied, mapped
+from workbench.envs.outward.lanes import check_active, check_actors, check_environment, check_open, copied, mapped
 from workbench.errors import InputError
 from workbench.spec import VectorEnvironment
 
@@ -22,7 +22,8 @@ class LanesVecEnv(VecEnv):
 
     The infos of a lane that ended hold `terminal_observation`, `TimeLimit.truncated`, and the `episode` with its return
     `r`, length `l` and time `t` [s] that a `Monitor` would add; those of other lanes are empty, but for the `cost` of
-    environments that have one. The lists and dicts of one step are not those of the next.
+    environments that have one. Every step returns a list of its own. Empty dicts go into the lists of later steps too,
+    until somebody writes into them: what is to stay with one step belongs there before the next, or in a copy.
 
     Lanes are not objects here. `get_attr` and `set_attr` know the native environment's settings, which differ from lane
     to lane, and the vector environment's own attributes, which all lanes share; `env_method` calls the vector
@@ -30,7 +31,7 @@ class LanesVecEnv(VecEnv):
     asks for.
 
     Args:
-        env: A vector environment with same-step autoreset, one agent a lane.
+        env: A vector environment in which one agent acts in every lane and step.
         copy: False returns views.
 
     Raises:
@@ -39,7 +40,7 @@ class LanesVecEnv(VecEnv):
 
     def __init__(self, env: VectorEnvironment, *, copy: bool = True) -> None:
         check_environment(env, "Stable-Baselines3")
-        check_one_agent(env, "Stable-Baselines3", "give it to workbench.envs.outward.as_pettingzoo")
+        check_actors(env, "Stable-Baselines3", "give it to workbench.envs.outward.as_pettingzoo")
         _check_spaces(env)
         self.env: Any = env
         self._copy = copy
@@ -58,13 +59,14 @@ class LanesVecEnv(VecEnv):
     def reset(self) -> Any:
         """Start a new episode in every lane, with the seed and the options that were set; return the observation."""
         check_open(self.env)
-        options = self._options[0]
-        if any(other != options for other in self._options):
-            raise InputError(f"options={self._options} differ between lanes, which reset together; pass one dict.")
+        each = self._options
+        self._reset_options()  # those that are refused are not to be refused again
+        options = each[0]
+        if any(other != options for other in each):
+            raise InputError(f"options={each} differ between lanes, which reset together; pass one dict.")
         observation, info = self.env.reset(seed=self._seeds[0], options=options or None)
         check_active(self.env, info)
         self._reset_seeds()
-        self._reset_options()
         self._mask = info.get("action_mask")
         self._returns[...], self._lengths[...] = 0.0, 0
         return copied(observation) if self._copy else observation

@@ -14,8 +14,8 @@ from torchrl.envs import EnvBase
 from workbench.envs.native import NativeVectorEnvironment, check_seed
 from workbench.envs.outward.lanes import (
     check_active,
+    check_actors,
     check_environment,
-    check_one_agent,
     check_open,
     copied,
     held,
@@ -26,6 +26,9 @@ from workbench.envs.outward.lanes import (
 from workbench.errors import InputError
 from workbench.spec import VectorEnvironment
 
+WIDER = {"uint16": np.int32, "uint32": np.int64}
+"""What holds numbers whose own dtype torch knows by name, but does not calculate with."""
+
 
 class LanesEnv(EnvBase):  # type: ignore[misc, unused-ignore]
     """Lanes for TorchRL; see `workbench.envs.outward.as_torchrl`.
@@ -33,6 +36,8 @@ class LanesEnv(EnvBase):  # type: ignore[misc, unused-ignore]
     Keys: `observation` (nested as the space is; the parts of a Tuple are named "0", "1", ...), `action` (a number for a
     Discrete space, not one-hot; nested into `discrete` and `continuous` where the action has both), `reward`, `done`,
     `terminated`, `truncated` [B, 1]; `action_mask` [B, N] and `cost` [B, 1] where the environment has them.
+    Observations of dtype uint16 come as int32, and of uint32 as int64. A Box of which not all bounds are finite is
+    unbounded here, as TorchRL draws between two bounds or anywhere; actions beyond a bound that it has count as at it.
 
     Our lanes reset themselves in the step that ends an episode, TorchRL resets them afterwards. So `next` holds the
     final observation of lanes that ended, and the reset of those lanes hands over the first observation that is there
@@ -40,16 +45,17 @@ class LanesEnv(EnvBase):  # type: ignore[misc, unused-ignore]
     episode, as a `StepCounter` asks for, and leave lanes as they are where `_step` is False.
 
     Args:
-        env: A vector environment with same-step autoreset, one agent a lane.
+        env: A vector environment in which one agent acts in every lane and step.
         device: Of the tensors.
 
     Raises:
-        InputError: If it is none.
+        InputError: If it is none, or has observations of dtype uint64.
     """
 
     def __init__(self, env: VectorEnvironment, *, device: Any = "cpu") -> None:
         check_environment(env, "TorchRL")
-        check_one_agent(env, "TorchRL", "give what workbench.envs.outward.as_pettingzoo makes to its PettingZooWrapper")
+        check_actors(env, "TorchRL", "give what workbench.envs.outward.as_pettingzoo makes to its PettingZooWrapper")
+        observed = _spec(env.single_observation_space)
         super().__init__(device=torch.device(device), batch_size=torch.Size([env.lanes]))
         self.vector: Any = env
         self._native = isinstance(env, NativeVectorEnvironment)
@@ -59,11 +65,11 @@ class LanesEnv(EnvBase):  # type: ignore[misc, unused-ignore]
         check_active(env, self._info)
         self._untouched = True
         self._fresh = np.zeros(env.lanes, np.bool_)  # lanes that were reset, and TorchRL has not asked for it yet
-        self._make_specs(env)
+        self._make_specs(env, observed)
 
-    def _make_specs(self, env: VectorEnvironment) -> None:
+    def _make_specs(self, env: VectorEnvironment, observed: TensorSpec) -> None:
         """Say what the tensors hold."""
-        observation = {"observation": _spec(env.single_observation_space)}
+        observation = {"observation": observed}
         if "action_mask" in self._info:
             observation["action_mask"] = Binary(self._info["action_mask"].shape[-1], dtype=torch.bool)
         self._costs = isinstance(env, NativeVectorEnvironment) and env.environment.has("cost")
@@ -114,7 +120,7 @@ class LanesEnv(EnvBase):  # type: ignore[misc, unused-ignore]
         actions = tensordict.get("action")
         actions = actions.to_dict() if isinstance(actions, TensorDictBase) else actions
         with self._held(~acting, "step"):
-            observation, reward, terminated, truncated, info = self.vector.step(mapped(_array, actions))
+            observation, reward, terminated, truncated, info = self.vector.step(self._taken(actions))
             ended = terminated | truncated
             result = {
                 "observation": successor(observation, info["final_obs"], ended),
@@ -133,6 +139,10 @@ class LanesEnv(EnvBase):  # type: ignore[misc, unused-ignore]
         resting = tensors.clone().zero_()
         resting.update(tensordict.select(*tensors.keys(True, True), strict=False))
         return torch.where(torch.as_tensor(acting, device=self.device), tensors, resting)
+
+    def _taken(self, actions: Any) -> Any:
+        """Return actions as arrays: their own memory, where that is the CPU's and no bound is to be kept."""
+        return _within(self.vector.single_action_space, mapped(_array, actions))
 
     @contextmanager
     def _held(self, lanes: Any, what: str) -> Iterator[None]:
@@ -157,7 +167,7 @@ class LanesEnv(EnvBase):  # type: ignore[misc, unused-ignore]
         if "action_mask" in self._info:
             mask = self.vector.action_mask
             result["action_mask"] = np.array(mask, order="C")
-        tensors = mapped(torch.from_numpy, _keyed(result))
+        tensors = mapped(_tensor, _keyed(result))
         made = TensorDict(tensors, batch_size=self.batch_size)
         return made.to(self.device)
 
@@ -174,6 +184,37 @@ class LanesEnv(EnvBase):  # type: ignore[misc, unused-ignore]
 def _array(tensor: Any) -> Any:
     """Return a tensor as an array: its own memory where that is the CPU's."""
     return tensor.detach().cpu().numpy()
+
+
+def _tensor(array: Any) -> torch.Tensor:
+    """Return an array as a tensor: its own memory, unless torch wants a wider dtype."""
+    return torch.from_numpy(array.astype(WIDER.get(array.dtype.name, array.dtype), copy=False))
+
+
+def _dtype(space: spaces.Box | spaces.MultiDiscrete) -> torch.dtype:
+    """Return the dtype of tensors.
+
+    Raises:
+        InputError: If there is none.
+    """
+    if space.dtype == np.uint64:
+        raise InputError(f"{space} has dtype uint64, which no tensor holds in full; observe int64 or float32 instead.")
+    return _tensor(np.empty(0, space.dtype)).dtype
+
+
+def _spans(space: spaces.Box) -> bool:
+    """Return whether TorchRL can draw from the whole of `space`: its bounds are finite, and their distances."""
+    with np.errstate(over="ignore"):
+        return space.dtype.kind != "f" or bool(np.isfinite(space.high - space.low).all())
+
+
+def _within(space: spaces.Space[Any], action: Any) -> Any:
+    """Return `action` [B, ...] within those bounds of `space` that its spec does not name."""
+    if isinstance(space, spaces.Dict):
+        return {name: _within(part, action[name]) for name, part in space.items()}
+    if isinstance(space, spaces.Box) and not _spans(space) and np.isfinite([space.low, space.high]).any():
+        return np.clip(action, space.low, space.high)
+    return action
 
 
 def _keyed(observation: Any) -> Any:
@@ -204,11 +245,11 @@ def _spec(space: spaces.Space[Any]) -> TensorSpec:
         return Bounded(low, high, shape=torch.Size(), dtype=torch.int64)
     if isinstance(space, spaces.MultiDiscrete):
         if not space.start.any() and space.nvec.ndim == 1:
-            return MultiCategorical(torch.as_tensor(space.nvec), dtype=torch.int64)
-        bounds = torch.as_tensor(space.start), torch.as_tensor(space.start + space.nvec - 1)
-        return Bounded(*bounds, shape=torch.Size(space.shape), dtype=torch.int64)
+            return MultiCategorical(torch.as_tensor(space.nvec.astype(np.int64)), dtype=_dtype(space))
+        bounds = _tensor(space.start), _tensor(space.start + space.nvec - 1)
+        return Bounded(*bounds, shape=torch.Size(space.shape), dtype=_dtype(space))
     assert isinstance(space, spaces.Box)
-    shape, dtype = torch.Size(space.shape), torch.from_numpy(np.empty(0, space.dtype)).dtype
-    if not np.isfinite([space.low, space.high]).any():
+    shape, dtype = torch.Size(space.shape), _dtype(space)
+    if not _spans(space):
         return Unbounded(shape, dtype=dtype)
-    return Bounded(torch.from_numpy(space.low.copy()), torch.from_numpy(space.high.copy()), shape=shape, dtype=dtype)
+    return Bounded(_tensor(space.low.copy()), _tensor(space.high.copy()), shape=shape, dtype=dtype)

@@ -25,12 +25,13 @@ class NextStepLanes(VectorEnv[Any, Any, Any]):
     """
 
     def __init__(self, env: VectorEnvironment) -> None:
-        check_environment(env, "Gymnasium")
         if not isinstance(env, NativeVectorEnvironment):
             raise InputError(
-                f"env of {env.id!r} is not native: its lanes cannot stand still while others step, as next-step "
-                f"autoreset asks; give gymnasium.vector.SyncVectorEnv the environment itself."
+                f"env={env!r} is not native: its lanes cannot stand still while others step, as next-step autoreset "
+                f"asks; pass what workbench.envs.make builds of a native id, or give gymnasium.vector.SyncVectorEnv "
+                f"the environment itself."
             )
+        check_environment(env, "Gymnasium")
         self.env = env
         self.id = env.id
         self.num_envs = env.lanes
