@@ -7,6 +7,8 @@ from gymnasium.spaces import Box, Discrete
 from pettingzoo import ParallelEnv
 from pettingzoo.utils import parallel_to_aec
 
+from workbench.checking.speed import LEAST_STEPS
+
 
 class Healthy(ParallelEnv):
     """Each of three agents leaves at a step of its own."""
@@ -111,6 +113,100 @@ class Unlike(Healthy):
     @functools.cache  # noqa: B019
     def action_space(self, agent):
         return Discrete(3 if agent == "a" else 2)
+
+
+class Named(Healthy):
+    """The agents of every episode have names of their own."""
+
+    def __init__(self):
+        self.agents = []
+
+    @property
+    def possible_agents(self):
+        raise AttributeError("possible_agents")
+
+    def reset(self, seed=None, options=None):
+        if seed is not None or not hasattr(self, "random"):
+            self.random = np.random.default_rng(seed)
+        self.age = 0
+        self.agents = [f"walker {self.random.integers(10**9)}" for _ in range(2)]
+        self.ends = dict.fromkeys(self.agents, 6)
+        return self.observe(self.agents), {agent: {} for agent in self.agents}
+
+
+class Shapeshifts(Named):
+    """Agents keep their names, and have other spaces in every other episode."""
+
+    wide = False
+
+    def reset(self, seed=None, options=None):
+        self.wide = not self.wide and seed is None
+        super().reset(seed)
+        self.agents = ["a", "b", "c"]
+        self.ends = dict.fromkeys(self.agents, 6)
+        return self.observe(self.agents), {agent: {} for agent in self.agents}
+
+    def observation_space(self, agent):
+        return self.spaces[self.wide][0]
+
+    def action_space(self, agent):
+        return self.spaces[self.wide][1]
+
+    spaces = (Box(-1, 1, (2,), np.float32), Discrete(5)), (Box(-1, 1, (3,), np.float32), Discrete(2))
+
+    def observe(self, agents):
+        size = 2 + self.wide
+        return {agent: self.random.uniform(-1, 1, size).astype(np.float32) for agent in agents}
+
+    def step(self, actions):
+        assert all(self.action_space(agent).contains(action) for agent, action in actions.items())
+        return super().step(actions)
+
+
+class Duck:
+    """A parallel environment that is none of PettingZoo's classes."""
+
+    __init__, reset, step, observe, close = (
+        getattr(Healthy, name) for name in ("__init__", "reset", "step", "observe", "close")
+    )
+    observation_space, action_space = Healthy.observation_space, Healthy.action_space
+
+
+class LeavesTerminated(Healthy):
+    """Who is out is told no last observation, which is in order after a termination."""
+
+    def reset(self, seed=None, options=None):
+        result = super().reset(seed)
+        self.ends["c"] = LEAST_STEPS  # the step after which the doctor looks at what copying costs
+        return result
+
+    def step(self, actions):
+        observations, rewards, terminated, truncated, infos = super().step(actions)
+        observations = {agent: observations[agent] for agent in self.agents}
+        return observations, rewards, truncated, terminated, infos
+
+
+class ArrayFlag(Healthy):
+    def step(self, actions):
+        observations, rewards, terminated, *rest = super().step(actions)
+        return observations, rewards, {agent: np.zeros(2, bool) for agent in terminated}, *rest
+
+
+class ExitsUnderTest(Healthy):
+    """Only PettingZoo's test asks a further copy for what is inside it."""
+
+    copies = 0
+
+    def __init__(self):
+        super().__init__()
+        type(self).copies += 1
+        self.number = self.copies
+
+    @property
+    def unwrapped(self):
+        if self.number > 1:
+            raise SystemExit(3)
+        return self
 
 
 class OneNumber(Healthy):

@@ -326,6 +326,12 @@ class NoFlag(Healthy):
         return "no" if super().terminated() else None
 
 
+class ArrayFlag(Healthy):
+    def step(self, action):
+        observation, reward, terminated, _, info = super().step(action)
+        return observation, reward, np.array([terminated, terminated]) & False, self.age >= 40, info
+
+
 class ArrayReward(Healthy):
     def reward(self):
         return np.array([super().reward()])

@@ -1,14 +1,18 @@
 """The environment doctor finds the one fault of each sick environment, and nothing in healthy ones."""
 
+import importlib.abc
 import random
+import sys
 
 import gymnasium
 import numpy as np
 import pytest
 
+from tests.checking import exiting_environments as exits
 from tests.checking import sick_agents
 from tests.checking import sick_environments as sick
 from workbench.checking import check
+from workbench.envs import make, source_of
 from workbench.errors import InputError
 
 
@@ -67,6 +71,15 @@ FAULTS = [
     (sick.LimitAsTermination, "advice", "termination", "terminated after 25 steps"),
     (sick.IntegerFlag, "warning", "flags", "terminated is 0 (int)"),
     (sick.NoFlag, "error", "flags", "terminated is None"),
+    (sick.ArrayFlag, "error", "flags", "terminated is array([False, False]) (ndarray)"),
+    (exits.ExitsAtStep, "error", "step", "SystemExit: 3"),
+    (exits.ExitsAtConstruction, "error", "construction", "SystemExit: 3"),
+    (exits.ExitsAtReset, "error", "reset", "SystemExit: 3"),
+    (exits.ExitsAtCorner, "error", "action corners", "SystemExit: 3"),
+    (exits.ExitsAtClose, "error", "close", "SystemExit: 3"),
+    (exits.ExitsAtSecondReset, "error", "reset", "SystemExit: 3"),
+    (exits.ExitsInSecondCopy, "error", "determinism", "a further copy raised SystemExit: 3"),
+    (exits.Panics, "error", "step", "PanicError: of an extension"),
     (sick.ArrayReward, "warning", "reward type", "(ndarray)"),
     (sick.TextReward, "error", "reward type", "return one number"),
     (sick.InfiniteReward, "error", "reward finite", "it is inf at step 9"),
@@ -87,15 +100,17 @@ FAULTS = [
 AGENTS = [
     (sick_agents.Vanishes, "error", "agents", "[\"'b'\"] left at step 3, neither terminated nor truncated"),
     (sick_agents.Stranger, "error", "agents", "[\"'d'\"] live at the first reset and are not in possible_agents"),
-    (sick_agents.Unlisted, "advice", "agents", "possible_agents is missing"),
+    (sick_agents.Unlisted, "error", "agents", "possible_agents is missing"),
     (sick_agents.Blind, "error", "agents", "lives and got no observation; return one for each of env.agents (step 4)"),
     (sick_agents.LeavesUnseen, "error", "agents", "is truncated without a last observation"),
     (sick_agents.OneNumber, "error", "agents", "a value of type float came instead of a dict"),
     (sick_agents.never_removed, "error", "agents", "is out and stays after step(None)"),
     (sick_agents.Nobody, "error", "agents", "nobody lives after reset"),
     (sick_agents.FreshSpaces, "warning", "agent spaces", "those of 'a', 'b', 'c' are new objects at every call"),
-    (sick_agents.Unlike, "warning", "shared policy", "agents have 2 different action spaces"),
+    (sick_agents.Unlike, "error", "shared policy", "agents have 2 different action spaces"),
     (sick_agents.Revives, "warning", "api test", "cannot be revived"),
+    (sick_agents.ArrayFlag, "error", "flags", "terminated is array([False, False]) (ndarray) at step 1, for 'a'"),
+    (sick_agents.ExitsUnderTest, "warning", "api test", "pettingzoo.test raised SystemExit: 3"),
     (sick_agents.WrongReward, "error", "reward type", "it is None at step 2, for 'c'"),
 ]
 CASES = [pytest.param(*case, id=case[0].__name__) for case in FAULTS + AGENTS]
@@ -191,6 +206,161 @@ def test_the_callers_random_numbers_are_as_if_nothing_had_happened():
     assert (random.random(), np.random.random()) == expected  # noqa: NPY002
 
 
+def test_nobody_recommends_what_make_refuses():
+    for env, message in ((sick_agents.Unlike, "one policy"), (sick_agents.Unlisted, "max_agents is missing")):
+        report = check(env, steps=50, tune=True, tune_seconds=0.01)
+        assert report.speed is not None
+        assert report.recommended is report.tuning is None
+        with pytest.raises(InputError, match=message):
+            make(env, 2)
+    report = check(sick_agents.Unlisted, steps=50, max_agents=3)
+    assert found(report) == {("advice", "agents")}
+    assert report.recommended is not None
+
+
+def test_names_that_each_copy_makes_up_are_no_fault():
+    report = check(sick_agents.Named, steps=60, max_agents=2)
+    assert found(report) == {("advice", "agents")}
+    assert report.speed.observation_bytes == 16
+    assert report.recommended is not None
+
+
+def test_agents_that_each_copy_makes_up_with_spaces_of_their_own_are_measured():
+    report = check("pettingzoo.test.example_envs.generated_agents_parallel_v0:env", steps=100)
+    assert found(report) == {("error", "agents"), ("error", "shared policy")}
+    assert report.speed is not None
+
+
+def test_spaces_that_each_episode_makes_up_are_no_wrong_observations():
+    report = check(sick_agents.Shapeshifts, steps=100, max_agents=3)
+    assert found(report) == {("advice", "agents"), ("error", "shared policy")}
+    assert "different observation spaces" in report.at("error")[0].message
+    assert "different action spaces" in report.at("error")[1].message
+
+
+def test_an_agent_that_left_without_an_observation_has_none_to_copy():
+    report = check(sick_agents.LeavesTerminated, steps=100)
+    assert found(report) == set()
+    assert report.speed is not None
+
+
+def test_pettingzoos_own_test_is_left_out_where_it_is_missing(monkeypatch):
+    for name in [name for name in sys.modules if name.partition(".")[0] == "pettingzoo"]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setattr(sys, "meta_path", [Without("pettingzoo"), *sys.meta_path])
+    report = check(sick_agents.Duck, steps=60)
+    assert found(report) == set()
+    (finding,) = (finding for finding in report.findings if finding.what == "api test")
+    assert finding.message == "not looked at: pettingzoo is not installed"
+
+
+class Without(importlib.abc.MetaPathFinder):
+    """Lets one package be missing."""
+
+    def __init__(self, package):
+        self.package = package
+
+    def find_spec(self, name, path, target=None):
+        if name.partition(".")[0] == self.package:
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+
+
+def test_a_module_that_exits_is_a_finding(tmp_path, monkeypatch):
+    (tmp_path / "module_that_exits.py").write_text("import sys\nsys.exit(0)\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    report = check("module_that_exits:Env")
+    assert found(report) == {("error", "construction")}
+    assert "SystemExit: 0" in report.at("error")[0].message
+
+
+@pytest.mark.parametrize("where", ["__init__", "reset", "step", "close"])
+def test_ctrl_c_is_not_a_finding(where):
+    def interrupt(*_, **__):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        check(type("Interrupted", (sick.Healthy,), {where: interrupt}), steps=5)
+
+
+def test_ctrl_c_ends_the_checks_of_further_copies():
+    class Interrupted(sick.Healthy):
+        copies = 0
+
+        def __init__(self):
+            type(self).copies += 1
+            if self.copies > 1:
+                raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        check(Interrupted, steps=5)
+    assert Interrupted.copies == 2
+
+
+def test_what_came_at_a_corner_is_written_like_any_other_observation():
+    (finding,) = check(sick.NotANumberAtCorner, steps=50).at("error")
+    assert "observation[0] is nan" in finding.message
+
+
+@pytest.mark.parametrize(
+    "make_one",
+    [
+        lambda: gymnasium.make_vec("CartPole-v1", num_envs=2, vectorization_mode="sync"),
+        lambda: make("CartPole-v1", 2),
+        sick_agents.Healthy,
+        sick_agents.healthy_turns,
+    ],
+    ids=["gymnasium's vector", "ours", "parallel", "turns"],
+)
+def test_what_is_built_already_is_refused(make_one):
+    env = make_one()
+    try:
+        with pytest.raises(InputError, match=r"built already.*an id, a class or a function") as caught:
+            check(env)
+        assert "or a vector environment" not in str(caught.value)
+    finally:
+        env.close()
+
+
+def test_a_source_can_be_checked():
+    assert check(source_of(sick.NeedsArgument, size=3), steps=50).ok
+    with pytest.raises(InputError, match="give them to source_of"):
+        check(source_of(sick.NeedsArgument), size=3)
+
+
+@pytest.mark.parametrize(
+    ("env", "options", "native"),
+    [
+        ("CartPole-v1", {}, True),
+        ("CartPole-v1", {"time_limit": 30}, True),
+        ("CartPole-v1", {"max_episode_steps": 30}, False),
+        ("CartPole-v1", {"render_mode": "rgb_array"}, False),
+        ("workbench/CartPole-v1", {"render_mode": "rgb_array"}, False),
+        ("workbench/Snake-v0", {"size": 8}, True),
+    ],
+)
+def test_the_native_backend_is_recommended_where_it_takes_the_options(env, options, native):
+    report = check(env, steps=50, **options)
+    assert report.ok
+    assert (report.recommended.backend == "native") == native
+
+
+@pytest.mark.parametrize(
+    ("options", "native", "episodes"),
+    [({"frame_skip": 3}, False, 0), ({"max_episode_steps": 20}, False, 2), ({"time_limit": 20}, True, 2)],
+)
+def test_mujocos_native_backend_is_recommended_where_it_takes_the_options(
+    options, native, episodes, tmp_path, monkeypatch, capfd
+):
+    pytest.importorskip("mujoco")
+    monkeypatch.chdir(tmp_path)
+    report = check("HalfCheetah-v5", steps=50, **options)
+    assert report.ok
+    assert report.episodes == episodes
+    assert (report.recommended.backend == "native") == native
+    assert list(tmp_path.iterdir()) == []
+    assert "deprecated" not in "".join(capfd.readouterr())
+
+
 def test_options_reach_the_environment():
     report = check("Acrobot-v1", steps=30, time_limit=10)
     assert report.episodes == 3
@@ -209,6 +379,10 @@ def test_the_same_check_says_the_same():
         ({"env": "CartPole-v1", "steps": 0}, "steps=0"),
         ({"env": "CartPole-v1", "seed": -1}, "seed=-1"),
         ({"env": "CartPole-v1", "tune_seconds": 0}, "tune_seconds=0"),
+        ({"env": "CartPole-v1", "tune_seconds": "3"}, "tune_seconds='3'"),
+        ({"env": "CartPole-v1", "tune_seconds": float("inf")}, "tune_seconds=inf"),
+        ({"env": "CartPole-v1", "max_agents": "3"}, "max_agents='3'"),
+        ({"env": "CartPole-v1", "max_agents": 0}, "max_agents=0"),
         ({"env": "CartPol-v1"}, "did you mean"),
         ({"env": "nowhere_at_all:env"}, "cannot be imported"),
         ({"env": 7}, "env=7"),

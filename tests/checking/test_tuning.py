@@ -1,6 +1,8 @@
 """Settings that follow from a speed, and settings that are measured: with a clock and environments made up here."""
 
+import functools
 import math
+import sys
 import threading
 import types
 from dataclasses import replace
@@ -108,6 +110,28 @@ def test_two_threads_that_fail_are_a_result(monkeypatch):
     assert found.parallel is None
     assert not found.releases_gil
     assert ("GIL", "two threads fail") in found.lines()
+
+
+def test_a_copy_that_exits_in_a_thread_is_a_result(monkeypatch):
+    monkeypatch.setattr(speed, "SECONDS", 0.0)
+    daemons = set()
+
+    class Exits(sick.Healthy):
+        def step(self, action):
+            if threading.current_thread() is not threading.main_thread():
+                daemons.add(threading.current_thread().daemon)
+                raise SystemExit(3)
+            return super().step(action)
+
+    assert measured(Exits).parallel is None
+    assert daemons == {True}
+
+
+def test_a_copy_that_fails_while_its_speed_is_measured_is_an_error(monkeypatch):
+    monkeypatch.setattr(speed, "measure", lambda _: sys.exit(3))
+    (finding,) = check(sick.Healthy, steps=20).at("error")
+    assert finding.what == "speed"
+    assert "SystemExit: 3" in finding.message
 
 
 class Clock:
@@ -230,6 +254,22 @@ def test_an_environment_that_fails_while_it_is_stepped_is_closed(machine):
     assert all(env.closed for env in machine.log)
 
 
+def test_an_environment_that_exits_is_a_setting_that_does_not_work(machine):
+    def make(env, lanes, **settings):
+        raise SystemExit(3)
+
+    found = tuning.tune("x", START, cores=2, make=make, clock=machine.clock)
+    assert {row.failure for row in found.rows} == {"SystemExit: 3"}
+
+
+def test_ctrl_c_ends_tuning(machine):
+    def make(env, lanes, **settings):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        tuning.tune("x", START, cores=2, make=make, clock=machine.clock)
+
+
 def test_the_code_can_be_pasted(machine):
     found = tuning.tune(
         "Some-v0",
@@ -244,6 +284,49 @@ def test_the_code_can_be_pasted(machine):
     assert pasted == {"env": "Some-v0", "size": 3, **found.best.arguments()}
     named = tuning.tune(sick.Healthy, START, cores=2, make=machine.make, clock=machine.clock)
     assert named.code.startswith("wb.make(Healthy, lanes=")
+
+
+class Outer:
+    class Inner(sick.Healthy):
+        """Has a dotted name."""
+
+    def build(self):
+        return sick.Healthy()
+
+
+def test_what_has_no_name_is_called_env_and_options_are_plain(machine):
+    def written(env, **options):
+        make = lambda env, lanes, backend, workers=1, **_: machine.make(env, lanes, backend=backend, workers=workers)  # noqa: E731
+        tuned = tuning.tune(env, START, cores=2, seconds=1e-9, options=options, make=make, clock=machine.clock)
+        given = {}
+        names = {
+            "wb": types.SimpleNamespace(make=lambda env, **pasted: given.update(env=env, **pasted)),
+            "env": env,
+            "Outer": Outer,
+            "machine": options.get("machine"),
+        }
+        eval(tuned.code, names)
+        assert given.pop("env") is env
+        return {name: given[name] for name in options}, tuned.code
+
+    class Local(sick.Healthy):
+        """Cannot be imported."""
+
+    for nameless in (lambda size=3: sick.NeedsArgument(size), Local, functools.partial(sick.Healthy), Outer().build):
+        assert written(nameless)[1].startswith("wb.make(env, lanes=")
+    assert written(Outer.Inner)[1].startswith("wb.make(Outer.Inner, lanes=")
+    options = {
+        "size": np.int64(3),
+        "scale": np.float32(0.5),
+        "on": np.True_,
+        "goal": np.array([1, 2]),
+        "nested": {"a": (np.int8(1), [np.float64(2)])},
+        "far": np.float64("inf"),
+        "word": "x",
+    }
+    plain = {"size": 3, "scale": 0.5, "on": True, "goal": [1, 2], "nested": {"a": (1, [2.0])}, "far": math.inf}
+    assert written(Outer.Inner, **options)[0] == {**plain, "word": "x"}
+    assert "machine=machine" in written(Outer.Inner, machine=machine)[1]
 
 
 @pytest.mark.parametrize(
@@ -313,6 +396,33 @@ def test_check_tunes_when_asked(monkeypatch):
     assert report.tuning.best.backend == "native"
     assert report.tuning.code in repr(report)
     assert check("CartPole-v1", steps=50).tuning is None
+
+
+def test_where_nothing_native_works_the_others_are_tuned(monkeypatch):
+    monkeypatch.setattr(speed, "SECONDS", 0.01)
+    monkeypatch.setattr(tuning, "candidates", lambda first, _: [Settings(first.backend, 2)])
+    tune = tuning.tune
+
+    def make(env, lanes, backend, **settings):
+        if backend == "native":
+            raise InputError("the native backend is too old.")
+        return envs.make(env, lanes, backend="serial")
+
+    monkeypatch.setattr(tuning, "tune", lambda *given, **named: tune(*given, make=make, **named))
+    report = check("CartPole-v1", steps=50, tune=True, tune_seconds=0.05)
+    assert report.ok
+    assert report.recommended.backend != "native"
+    assert [row.failure for row in report.tuning.rows] == ["", "InputError: the native backend is too old."]
+    assert report.tuning.best.backend == report.recommended.backend
+
+
+def test_options_that_only_the_original_takes_are_tuned_with_it(monkeypatch):
+    monkeypatch.setattr(speed, "SECONDS", 0.01)
+    monkeypatch.setattr(tuning, "candidates", lambda *_: [Settings("serial", 2)])
+    report = check("CartPole-v1", steps=50, tune=True, tune_seconds=0.05, max_episode_steps=30)
+    assert report.ok
+    assert report.tuning.best.backend == "serial"
+    assert "max_episode_steps=30" in report.tuning.code
 
 
 @pytest.mark.slow

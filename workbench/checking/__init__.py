@@ -5,18 +5,22 @@ further copies against it (`experiments`); each is one small function that yield
 does wrong is raised.
 """
 
+import math
 import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
+import gymnasium
 import numpy as np
+from gymnasium.vector import VectorEnv
 
 from workbench.checking import experiments, pettingzoo, readings, speed, tuning
 from workbench.checking.recording import Subject, raised, record
 from workbench.checking.report import ERROR, OK, WARNING, Finding, Report
-from workbench.checking.surroundings import global_generators
-from workbench.envs import TASKS, native_id
+from workbench.checking.surroundings import global_generators, quiet_mujoco
+from workbench.envs import TASKS, environment, native_id
 from workbench.envs.single import NativeEnvironment
 from workbench.envs.sources import Source, source_of
 from workbench.errors import InputError
@@ -33,6 +37,9 @@ class Check:
     healthy: str
     look: Callable[[Subject], Iterator[Finding]]
 
+
+LIMIT = "time_limit"
+"""The option that every native environment has."""
 
 FIRST = (
     Check("interface", "reset and step return what they must", readings.interface),
@@ -68,10 +75,16 @@ API_TEST = Check("api test", "PettingZoo's own test passes", pettingzoo.api_test
 def examine(checks: tuple[Check, ...], subject: Subject) -> Iterator[Finding]:
     """Run checks; one that fails in the environment's code is itself a finding."""
     for each in checks:
-        try:
-            yield from list(each.look(subject)) or [Finding(OK, each.what, each.healthy)]
-        except Exception as error:  # whatever an environment does is a finding
-            yield Finding(ERROR, each.what, f"a further copy raised {raised(error)}")
+        yield from _examine(each, subject)
+
+
+def _examine(each: Check, subject: Subject) -> list[Finding]:
+    try:
+        return list(each.look(subject)) or [Finding(OK, each.what, each.healthy)]
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # whatever an environment does is a finding
+        return [Finding(ERROR, each.what, f"a further copy raised {raised(error)}")]
 
 
 def findings_of(subject: Subject) -> list[Finding]:
@@ -103,12 +116,13 @@ def check(
     It is built several times and played in this process. One that does not return from a call hangs the check too.
 
     Args:
-        env: What the Trainer takes: an id, "module:factory", a class, a callable, a `workbench_kernels.Environment`.
+        env: What the Trainer takes, but for vector environments: an id, "module:factory", a class, a callable, a
+            `workbench_kernels.Environment`.
         seed: Of the environment and of the random actions.
         steps: How many to play; fewer where they take more than 20 s.
         tune: Measure vectorised settings besides, and say which are the fastest here.
         tune_seconds: How long that may take.
-        max_agents: How many may be alive at once, for tuning where the environment does not list them.
+        max_agents: How many may be alive at once, where the environment does not list them.
         options: Given to the environment.
 
     Returns:
@@ -117,23 +131,43 @@ def check(
     Raises:
         InputError: If an argument is out of range or names no environment.
     """
-    for name, value, low, high in (("seed", seed, 0, 2**31 - 2), ("steps", steps, 1, 2**31)):
+    whole = [("seed", seed, 0, 2**31 - 2), ("steps", steps, 1, 2**31)]
+    whole += [] if max_agents is None else [("max_agents", max_agents, 1, 2**31)]
+    for name, value, low, high in whole:
         if isinstance(value, bool) or not isinstance(value, int | np.integer) or not low <= value <= high:
             raise InputError(f"{name}={value!r} is out of range; pass an integer from {low} to {high}.")
-    if not tune_seconds > 0:
+    number = isinstance(tune_seconds, int | float | np.number) and not isinstance(tune_seconds, bool)
+    if not number or not 0 < tune_seconds < math.inf:
         raise InputError(f"tune_seconds={tune_seconds!r} is no time; pass a positive number.")
-    with warnings.catch_warnings(), global_generators(seed):
+    with warnings.catch_warnings(), global_generators(seed), quiet_mujoco(env):
         warnings.simplefilter("ignore")
-        native, source = _source(env, options)
-        subject = Subject(source, int(seed), record(source, int(seed), int(steps)))
+        try:
+            native, source = _source(env, options)
+        except (KeyboardInterrupt, InputError):
+            raise
+        except BaseException as error:  # the environment's module is its code too
+            return Report(str(env), "", 0, 0, (Finding(ERROR, "construction", f"raised {raised(error)}"),))
+        subject = Subject(source, int(seed), record(source, int(seed), int(steps)), max_agents)
         report = _timed(_sound(subject), subject, native)
-        if not tune or report.speed is None or report.recommended is None:
-            return report
-        given = options if max_agents is None else {**options, "max_agents": max_agents}
-        tuned = tuning.tune(env, report.recommended, cores=report.speed.cores, seconds=tune_seconds, options=given)
-        if tuned.best is None:
-            report = report.with_error("tuning", f"no setting works: {tuned.rows[0].failure}")
-        return replace(report, tuning=tuned)
+        return _tuned(report, env, options, max_agents, float(tune_seconds)) if tune else report
+
+
+def _tuned(report: Report, env: Any, options: dict[str, Any], max_agents: int | None, seconds: float) -> Report:
+    """Add measured settings; where none of the native backend works, those of the others."""
+    if report.speed is None or report.recommended is None:
+        return report
+    given = options if max_agents is None else {**options, "max_agents": max_agents}
+    measure = partial(tuning.tune, env, cores=report.speed.cores, seconds=seconds, options=given)
+    tuned = measure(report.recommended)
+    if tuned.best is None and report.recommended.backend == "native":
+        emulated = speed.recommend(report.speed)
+        others = measure(emulated)
+        tuned = replace(others, rows=others.rows + tuned.rows, left=others.left + tuned.left)
+        if tuned.best is not None:
+            report = replace(report, recommended=emulated)
+    if tuned.best is None:
+        report = report.with_error("tuning", f"no setting works: {tuned.rows[0].failure}")
+    return replace(report, tuning=tuned)
 
 
 def _sound(subject: Subject) -> Report:
@@ -144,20 +178,47 @@ def _sound(subject: Subject) -> Report:
 
 
 def _timed(report: Report, subject: Subject, native: str) -> Report:
-    """Add the speed, and the settings that follow, unless the environment fails."""
+    """Add the speed, and the settings that follow, unless the environment fails or `workbench.make` refuses it."""
     if subject.trajectory.crash is not None:
         return report
     try:
         measured = speed.measure(subject)
-    except Exception as error:  # whatever an environment does is a finding, and one is enough
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # whatever an environment does is a finding, and one is enough
         return report.with_error("speed", f"a further copy raised {raised(error)}") if report.ok else report
-    return replace(report, speed=measured, recommended=speed.recommend(measured, native=native))
+    recommended = None if pettingzoo.refused(subject) else speed.recommend(measured, native=native)
+    return replace(report, speed=measured, recommended=recommended)
 
 
 def _source(env: Any, options: dict[str, Any]) -> tuple[str, Source]:
-    """Say which native backend has `env`, and how to build one: that of a kernel is played one lane at a time."""
+    """Say which native backend takes `env` with these options, and how to build one: a kernel has one lane."""
     if isinstance(env, Environment):
         return "kernel", Source(env.id, lambda: NativeEnvironment(env, **options))
-    if isinstance(env, str) and (known := native_id(env)) is not None:
+    if isinstance(env, Source):
+        if options:
+            raise InputError(f"options {', '.join(options)} given with a source; give them to source_of.")
+        return "", env
+    built = not isinstance(env, gymnasium.Env) and not callable(env) and hasattr(env, "step")
+    if built or isinstance(env, VectorEnv):
+        raise InputError(
+            f"env={env} is built already, and the check makes copies; pass what makes one copy: an id, a class or a "
+            f"function."
+        )
+    if not isinstance(env, str):
+        return "", source_of(env, **options)
+    if (known := native_id(env)) is not None and (_takes(known, options) or env not in gymnasium.registry):
         return "kernel", Source(known, lambda: NativeEnvironment(known, **options))
-    return "mujoco" if isinstance(env, str) and env in TASKS else "", source_of(env, **options)
+    if env in TASKS and options.keys() <= {*TASKS[env].options, LIMIT}:
+        # Gymnasium's own, which is looked at, has another name for it.
+        return "mujoco", source_of(env, **{"max_episode_steps" if k == LIMIT else k: v for k, v in options.items()})
+    return "", source_of(env, **options)
+
+
+def _takes(id: str, options: dict[str, Any]) -> bool:
+    """Tell whether a native environment has such options, be their values right or wrong."""
+    try:
+        environment(id, **{name: value for name, value in options.items() if name != LIMIT})
+    except InputError as error:
+        return not isinstance(error.__cause__, TypeError)
+    return True

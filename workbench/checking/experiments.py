@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 from gymnasium.spaces import Box, Dict, Discrete, MultiBinary, MultiDiscrete, Tuple
 
-from workbench.checking.players import Chooser
-from workbench.checking.recording import Subject, advance, look, raised, replay
+from workbench.checking.players import Chooser, spaces_of
+from workbench.checking.recording import Subject, advance, attempt, look, raised, replay
 from workbench.checking.report import ADVICE, ERROR, OK, WARNING, Finding
 from workbench.checking.surroundings import global_generators
 
@@ -65,13 +65,15 @@ def resets(subject: Subject) -> Findings:
     with subject.player() as player:
         choose = Chooser(player, subject.seed)
         player.reset(subject.seed)
-        try:
+
+        def disturb() -> None:
             for _ in range(2):
                 told = player.reset()
                 for _ in range(3):
                     if player.acting:
                         told = advance(player, choose(told))
-        except Exception as error:  # whatever an environment does is a finding
+
+        if error := attempt(disturb):
             yield Finding(ERROR, "reset", f"before an episode has ended, reset and a few steps raised {raised(error)}")
 
 
@@ -85,18 +87,20 @@ def corners(subject: Subject) -> Findings:
     with subject.player() as player:
         for end in (0, 1):
             player.reset(None if "seed" in trajectory.refused else subject.seed)
-            actions = {agent: corner(trajectory.spaces[agent][1], end) for agent in player.acting}
+            actions = {agent: corner(spaces_of(player.env, agent)[1], end) for agent in player.acting}
             if any(action is None for action in actions.values()):
                 continue
             named = ", ".join(map(repr, actions.values()))
             try:
-                sights = look(player, advance(player, actions), trajectory.spaces)
-            except Exception as error:  # whatever an environment does is a finding
+                sights = look(player, advance(player, actions), trajectory)
+            except KeyboardInterrupt:
+                raise
+            except BaseException as error:  # whatever an environment does is a finding
                 yield Finding(ERROR, "action corners", f"action {named}, of the action space, raised {raised(error)}")
                 return
             for fault in (fault for sight in sights.values() for fault in sight.faults):
                 if (fault.what, fault.path) not in known:
-                    message = f"after action {named}, {fault.path} {fault.message}"
+                    message = f"after action {named}, {fault.text}"
                     yield Finding(fault.level, "action corners", message)
                     return
 

@@ -4,8 +4,9 @@ import contextlib
 import io
 from collections.abc import Iterator
 
+from workbench.checking.players import true
 from workbench.checking.readings import distinct
-from workbench.checking.recording import Subject, raised
+from workbench.checking.recording import Subject, attempt, raised
 from workbench.checking.report import ADVICE, ERROR, OK, WARNING, Finding
 
 CYCLES = 100
@@ -21,7 +22,7 @@ def agents(subject: Subject) -> Findings:
     trajectory = subject.trajectory
     if not trajectory.possible:
         message = "possible_agents is missing; list all that may come, or pass max_agents with the environment"
-        yield Finding(ADVICE, "agents", message)
+        yield Finding(ERROR if subject.max_agents is None else ADVICE, "agents", message)
     strangers: set[object] = set()
     gone: set[object] = set()
     before: tuple[object, ...] = ()
@@ -31,7 +32,7 @@ def agents(subject: Subject) -> Findings:
             strangers |= unknown
             message = f"{sorted(map(repr, unknown))} live {moment.where} and are not in possible_agents; list them"
             yield Finding(ERROR, "agents", message)
-        out = {agent for agent, sight in moment.sights.items() if sight.terminated or sight.truncated}
+        out = {agent for agent, sight in moment.sights.items() if true(sight.terminated) or true(sight.truncated)}
         lost = set(before) - set(moment.living) - out - gone if moment.age else set()
         if lost:
             gone |= lost
@@ -53,7 +54,16 @@ def shared_policy(subject: Subject) -> Findings:
             message = (
                 f"agents have {len(differing)} different {name} spaces, and one policy acts for all; pad them alike"
             )
-            yield Finding(WARNING, "shared policy", f"{message} (SuperSuit's {padding} does)")
+            yield Finding(ERROR, "shared policy", f"{message} (SuperSuit's {padding} does)")
+
+
+def refused(subject: Subject) -> bool:
+    """Tell whether `workbench.make` takes no such agents: too different, or nobody knows how many."""
+    trajectory = subject.trajectory
+    if trajectory.kind not in ("parallel", "turns"):
+        return False
+    unlike = any(len(list(distinct(trajectory, which))) > 1 for which in range(2))
+    return unlike or not (trajectory.possible or subject.max_agents)
 
 
 def same_spaces(subject: Subject) -> Findings:
@@ -68,12 +78,15 @@ def same_spaces(subject: Subject) -> Findings:
 
 def api_test(subject: Subject) -> Findings:
     """Run PettingZoo's own test, where nothing else is wrong."""
-    from pettingzoo.test import api_test as turns_test
-    from pettingzoo.test import parallel_api_test
-
+    try:
+        from pettingzoo.test import api_test as turns_test
+        from pettingzoo.test import parallel_api_test
+    except ModuleNotFoundError as error:
+        missing = (error.name or "").partition(".")[0]
+        yield Finding(OK, "api test", f"not looked at: {missing} is not installed")
+        return
     test = turns_test if subject.trajectory.kind == "turns" else parallel_api_test
     with subject.player() as player, contextlib.redirect_stdout(io.StringIO()):
-        try:
-            test(player.env, CYCLES)
-        except Exception as error:  # it asserts, and the environment may raise
-            yield Finding(WARNING, "api test", f"pettingzoo.test raised {raised(error)}")
+        failure = attempt(lambda: test(player.env, CYCLES))
+    if failure is not None:
+        yield Finding(WARNING, "api test", f"pettingzoo.test raised {raised(failure)}")

@@ -116,7 +116,7 @@ class Single(_Base):
     def read(self, result: Any, actions: dict[Agent, Any]) -> dict[Agent, Told]:  # noqa: ARG002
         """Tell apart what `step` returned."""
         told = Told(*_five(result))
-        self.acting = [] if _true(told.terminated) or _true(told.truncated) else [None]
+        self.acting = [] if true(told.terminated) or true(told.truncated) else [None]
         return {None: told}
 
 
@@ -138,7 +138,7 @@ class Parallel(_Base):
     def read(self, result: Any, actions: dict[Agent, Any]) -> dict[Agent, Told]:
         """Tell apart what `step` returned: every agent that acted or came in is told something."""
         observations, rewards, terminations, truncations, infos = map(_named, _five(result))
-        out = {a for a in actions if _true(terminations.get(a, False)) or _true(truncations.get(a, False))}
+        out = {a for a in actions if true(terminations.get(a, False)) or true(truncations.get(a, False))}
         self.acting = [agent for agent in self.env.agents if agent not in out]
         told = {}
         for agent in [*actions, *(agent for agent in self.acting if agent not in actions)]:
@@ -147,7 +147,7 @@ class Parallel(_Base):
                 reward = rewards.get(agent) if agent in actions else None
                 told[agent] = Told(_of(agent, observations), reward, *ends, infos.get(agent, {}))
             elif agent in out:
-                if not _true(terminations.get(agent, False)):
+                if not true(terminations.get(agent, False)):
                     raise MalformedError(
                         "agents", f"agent {agent!r} is truncated without a last observation; return one"
                     )
@@ -184,7 +184,7 @@ class Turns(_Base):
             if agent in told:
                 raise MalformedError("agents", f"agent {agent!r} is out and stays after step(None); remove it there")
             told[agent] = Told(*self.env.last())
-            if not (_true(told[agent].terminated) or _true(told[agent].truncated)):
+            if not (true(told[agent].terminated) or true(told[agent].truncated)):
                 self.acting = [agent]
                 break
             self.env.step(None)
@@ -252,7 +252,14 @@ def _of(agent: Agent, observations: Any) -> Any:
     raise MalformedError("agents", f"agent {agent!r} lives and got no observation; return one for each of env.agents")
 
 
-def _true(flag: Any) -> bool:
+def spaces_of(env: Any, agent: Agent) -> tuple[Any, Any]:
+    """Return the observation and the action space of an agent, as the environment says them now."""
+    if agent is None:
+        return env.observation_space, env.action_space
+    return env.observation_space(agent), env.action_space(agent)
+
+
+def true(flag: Any) -> bool:
     """Read a flag; what has no truth value is false here, and a finding elsewhere."""
     try:
         return bool(flag)
@@ -273,6 +280,8 @@ class Chooser:
         self._player, self._seed, self._ring = player, seed, ring
         self._spaces: dict[Agent, Any] = {}
         self._drawn: dict[Agent, list[Any]] = {}
+        self._listed = {None, *(getattr(player.env, "possible_agents", None) or ())}
+        self._found: dict[Agent, Any] = {}
         self._turn = 0
         self._random = np.random.default_rng(seed)
 
@@ -282,8 +291,9 @@ class Chooser:
         return {agent: self._choose(agent, told[agent].mask) for agent in self._player.acting}
 
     def _choose(self, agent: Agent, mask: Any) -> Any:
-        if agent not in self._spaces:
-            space = self._player.env.action_space if agent is None else self._player.env.action_space(agent)
+        # A name that is made up while playing may mean another agent after a reset, with another space.
+        if agent not in self._spaces or (agent not in self._listed and self._space(agent) != self._found[agent]):
+            space = self._found[agent] = self._space(agent)
             if not isinstance(space, gymnasium.Space):
                 message = f"it is of type {type(space).__name__}, which is no gymnasium.spaces.Space; use one of those"
                 raise MalformedError("action space", message)
@@ -296,6 +306,9 @@ class Chooser:
                 return action
         drawn = self._drawn[agent]
         return drawn[self._turn % len(drawn)] if drawn else self._spaces[agent].sample()
+
+    def _space(self, agent: Agent) -> Any:
+        return spaces_of(self._player.env, agent)[1]
 
     def _legal(self, space: Any, mask: Any) -> Any:
         """Draw among the legal actions; None if the mask does not fit."""

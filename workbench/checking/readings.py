@@ -9,7 +9,7 @@ import numpy as np
 from gymnasium.spaces import Box, Discrete, MultiDiscrete
 
 from workbench.actions import ActionHeads
-from workbench.checking.players import MASK, split_mask
+from workbench.checking.players import MASK, split_mask, true
 from workbench.checking.recording import Subject, Trajectory
 from workbench.checking.report import ADVICE, ERROR, OK, WARNING, Finding
 from workbench.checking.values import Fault, leaves
@@ -25,7 +25,7 @@ Findings = Iterator[Finding]
 def distinct(trajectory: Trajectory, which: int) -> Iterator[Any]:
     """Yield the observation spaces (0) or the action spaces (1) that differ from one another."""
     seen: list[Any] = []
-    for spaces in trajectory.spaces.values():
+    for spaces in (*trajectory.spaces.values(), *trajectory.later):
         if not any(spaces[which] is other or spaces[which] == other for other in seen):
             seen.append(spaces[which])
     yield from seen
@@ -86,8 +86,7 @@ def observations(subject: Subject) -> Findings:
             counts[key] += 1
     for key, (fault, where) in first.items():
         of = f"{where}, in {counts[key]:,} of {len(subject.trajectory.moments):,}"
-        joint = "" if fault.message.startswith("[") else " "
-        yield Finding(fault.level, f"observation {fault.what}", f"{fault.path}{joint}{fault.message} ({of})")
+        yield Finding(fault.level, f"observation {fault.what}", f"{fault.text} ({of})")
 
 
 def aliasing(subject: Subject) -> Findings:
@@ -125,7 +124,7 @@ def ends(subject: Subject) -> Findings:
             f"to gymnasium.register, or wrap it in gymnasium.wrappers.TimeLimit(env, {trajectory.steps})",
         )
     lengths = {moment.age for moment in episodes}
-    terminated = all(bool(sight.terminated) for moment in episodes for sight in moment.sights.values())
+    terminated = all(true(sight.terminated) for moment in episodes for sight in moment.sights.values())
     if len(episodes) >= 3 and len(lengths) == 1 and lengths != {1} and terminated:
         yield Finding(
             ADVICE,

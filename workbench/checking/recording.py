@@ -5,14 +5,14 @@ import copy
 import threading
 import time
 import traceback
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from workbench.checking.players import Agent, Chooser, MalformedError, Player, Told, player_of
+from workbench.checking.players import Agent, Chooser, MalformedError, Player, Told, player_of, spaces_of
 from workbench.checking.surroundings import children, global_generators, left_behind
 from workbench.checking.values import Fault, faults, fingerprint
 from workbench.envs.single import NativeEnvironment
@@ -76,6 +76,7 @@ class Trajectory:
     Attributes:
         kind: See `Player`; empty if there was nothing to play.
         spaces: The observation and the action space of every agent.
+        later: Spaces that an agent had in a later episode, other than in the first; only of unlisted agents.
         possible: The agents that there may be, if the environment lists them.
         recreated: Agents whose spaces are other objects whenever they are asked for.
         limit: After how many steps the environment says that it truncates; None if it does not.
@@ -89,6 +90,7 @@ class Trajectory:
 
     kind: str = ""
     spaces: dict[Agent, tuple[Any, Any]] = field(default_factory=dict)
+    later: list[tuple[Any, Any]] = field(default_factory=list)
     possible: tuple[Agent, ...] = ()
     recreated: list[Agent] = field(default_factory=list)
     limit: int | None = None
@@ -124,11 +126,12 @@ class Trajectory:
 
 @dataclass(frozen=True)
 class Subject:
-    """An environment under examination."""
+    """An environment under examination; `max_agents` as `workbench.make` takes it."""
 
     source: Source
     seed: int
     trajectory: Trajectory
+    max_agents: int | None = None
 
     @contextlib.contextmanager
     def player(self) -> Iterator[Player]:
@@ -138,8 +141,18 @@ class Subject:
             yield player_of(env)
         finally:
             # That it can be closed is a check of its own.
-            with contextlib.suppress(Exception):
-                env.close()
+            attempt(env.close)
+
+
+def attempt(call: Callable[[], Any]) -> BaseException | None:
+    """Call into an environment; return what it raised, `SystemExit` as anything else, but not Ctrl-C."""
+    try:
+        call()
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # whatever an environment does is a finding
+        return error
+    return None
 
 
 BETWEEN = (
@@ -166,11 +179,11 @@ def raised(error: BaseException) -> str:
     return f"{last} ({theirs[-1].filename}:{theirs[-1].lineno}, in {theirs[-1].name})" if theirs else last
 
 
-def look(player: Player, told: dict[Agent, Told], spaces: dict[Agent, tuple[Any, Any]]) -> dict[Agent, Sight]:
-    """Keep what the checks need of what the agents were told."""
+def look(player: Player, told: dict[Agent, Told], trajectory: Trajectory | None) -> dict[Agent, Sight]:
+    """Keep what the checks need of what the agents were told; look for faults if there is a trajectory."""
     sights = {}
     for agent, each in told.items():
-        root, space = told_by(agent), spaces[agent][0] if agent in spaces else None
+        root, space = told_by(agent), None if trajectory is None else _spaces(player, trajectory, agent)[0]
         # Only agents without a last observation have none.
         absent = each.observation is None and agent not in player.acting
         seen = {} if absent else fingerprint(each.observation, root)
@@ -184,6 +197,13 @@ def look(player: Player, told: dict[Agent, Told], spaces: dict[Agent, tuple[Any,
         mask = copy.deepcopy(each.mask)
         sights[agent] = Sight(seen, wrong, copy.deepcopy(each.reward), *copy.deepcopy(ends), info, keys, mask)
     return sights
+
+
+def _spaces(player: Player, trajectory: Trajectory, agent: Agent) -> tuple[Any, Any]:
+    """Return an agent's spaces: an agent that is not listed may have others in each copy and each episode."""
+    if agent is None or agent in trajectory.possible:
+        return trajectory.spaces[agent]
+    return spaces_of(player.env, agent)
 
 
 def advance(player: Player, actions: dict[Agent, Any]) -> dict[Agent, Told]:
@@ -200,7 +220,7 @@ def play(player: Player, seed: int, steps: int, trajectory: Trajectory) -> None:
     actions: dict[Agent, Any] = {}
     while True:
         _meet(player, trajectory, told)
-        sights = look(player, told, trajectory.spaces)
+        sights = look(player, told, trajectory)
         trajectory.moments.append(Moment(step, age, actions, sights, player.agents, tuple(player.acting)))
         if step >= steps or time.monotonic() > end:
             return
@@ -243,7 +263,9 @@ def record(source: Source, seed: int, steps: int) -> Trajectory:
             play(player, seed, steps, trajectory)
         except MalformedError as error:
             trajectory.crash = error.what, f"{error}{_when(trajectory)}"
-        except Exception as error:  # whatever an environment does is a finding, but that there is none
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # whatever an environment does is a finding, but that there is none
             if phase == "construction" and isinstance(error, InputError):
                 raise
             trajectory.crash = _crash(error, phase, trajectory)
@@ -257,9 +279,9 @@ def _describe(player: Player, trajectory: Trajectory) -> None:
     env = player.env
     trajectory.limit = limit_of(env)
     if player.kind == "gymnasium":
-        trajectory.spaces = {None: (env.observation_space, env.action_space)}
+        trajectory.spaces = {None: spaces_of(env, None)}
         return
-    trajectory.possible = tuple(getattr(env, "possible_agents", ()))
+    trajectory.possible = tuple(getattr(env, "possible_agents", None) or ())
     _meet(player, trajectory, trajectory.possible)
 
 
@@ -268,10 +290,14 @@ def _meet(player: Player, trajectory: Trajectory, agents: Iterable[Agent]) -> No
     env = player.env
     for agent in agents:
         if agent not in trajectory.spaces:
-            spaces = env.observation_space(agent), env.action_space(agent)
+            spaces = spaces_of(env, agent)
             trajectory.spaces[agent] = spaces
             if env.observation_space(agent) is not spaces[0] or env.action_space(agent) is not spaces[1]:
                 trajectory.recreated.append(agent)
+        elif agent is not None and agent not in trajectory.possible:
+            spaces = spaces_of(env, agent)
+            if spaces not in (trajectory.spaces[agent], *trajectory.later):
+                trajectory.later.append(spaces)
 
 
 def _when(trajectory: Trajectory) -> str:
@@ -279,7 +305,7 @@ def _when(trajectory: Trajectory) -> str:
     return f" (step {moments[-1].step + 1})" if moments and moments[-1].acting else ""
 
 
-def _crash(error: Exception, phase: str, trajectory: Trajectory) -> tuple[str, str]:
+def _crash(error: BaseException, phase: str, trajectory: Trajectory) -> tuple[str, str]:
     """Say what an exception means: wrappers of Gymnasium fail where they unpack what an old environment returns."""
     for what, count, shape in (
         ("step signature", 5, "(observation, reward, terminated, truncated, info)"),
@@ -296,11 +322,8 @@ def _crash(error: Exception, phase: str, trajectory: Trajectory) -> tuple[str, s
 
 
 def _close(env: Any) -> str:
-    try:
-        env.close()
-    except Exception as error:
-        return raised(error)
-    return ""
+    error = attempt(env.close)
+    return "" if error is None else raised(error)
 
 
 def limit_of(env: Any) -> int | None:
@@ -332,7 +355,7 @@ def replay(player: Player, subject: Subject, seed: int, steps: int | None = None
             told = player.reset(seed) if index == 0 else player.reset()
         else:
             told = advance(player, moment.actions)
-        again = look(player, told, {})
+        again = look(player, told, None)
         if again.keys() != moment.sights.keys():
             return f"the agents {moment.where}: {list(moment.sights)}, then {list(again)}"
         for agent, sight in moment.sights.items():

@@ -5,13 +5,13 @@ import os
 import statistics
 import threading
 import time
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from workbench.checking.players import Chooser, Player
-from workbench.checking.recording import Subject
+from workbench.checking.players import Chooser, Player, spaces_of
+from workbench.checking.recording import Subject, attempt
 from workbench.checking.values import size
 from workbench.spaces import SpaceTree
 
@@ -209,10 +209,13 @@ def _copying(runner: Runner, subject: Subject) -> float:
     """Return the seconds that writing one step's observations into rows takes; 0 where not all fit their space."""
     if any(sight.faults for _, _, sight in subject.trajectory.sights):
         return 0.0
-    trees = [SpaceTree(subject.trajectory.spaces[agent][0]) for agent in runner.told]
-    jobs = [
-        (tree.write, told.observation, tree.rows(1)) for tree, told in zip(trees, runner.told.values(), strict=True)
-    ]
+    jobs = []
+    for agent, told in runner.told.items():
+        if told.observation is None:  # of an agent that is out
+            continue
+        # The copy is asked: it may have agents that the recording has not met.
+        tree = SpaceTree(spaces_of(runner.player.env, agent)[0])
+        jobs.append((tree.write, told.observation, tree.rows(1)))
     times = []
     for _ in range(50):
         start = time.perf_counter()
@@ -239,10 +242,10 @@ def _in_threads(runners: list[Runner], steps: int) -> float:
 
     def take(runner: Runner) -> None:
         # An environment that does not like threads is a result.
-        with suppress(Exception):
-            done.append(runner.run(steps=steps))
+        attempt(lambda: done.append(runner.run(steps=steps)))
 
-    threads = [threading.Thread(target=take, args=(runner,)) for runner in runners]
+    # Daemons: after Ctrl-C, a copy that hangs does not keep the process.
+    threads = [threading.Thread(target=take, args=(runner,), daemon=True) for runner in runners]
     start = time.perf_counter()
     for thread in threads:
         thread.start()

@@ -1,6 +1,7 @@
 """What an environment may touch outside itself: global random generators, threads, processes."""
 
 import contextlib
+import importlib
 import multiprocessing
 import random
 import threading
@@ -9,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import gymnasium
 import numpy as np
 
 GRACE = 0.5
@@ -38,6 +40,29 @@ def global_generators(seed: int) -> Iterator[list[str]]:
     finally:
         random.setstate(ours[0])
         NUMPY.set_state(ours[1])
+
+
+@contextlib.contextmanager
+def quiet_mujoco(env: Any) -> Iterator[None]:
+    """Keep MuJoCo quiet where `env` is a MuJoCo task of Gymnasium's.
+
+    While it compiles their models, it prints what they use that is deprecated, and leaves a log in the working folder.
+    """
+    spec = gymnasium.registry.get(env) if isinstance(env, str) else None
+    mujoco: Any = None
+    if spec and ".mujoco" in str(spec.entry_point):
+        with contextlib.suppress(ImportError):
+            mujoco = importlib.import_module("mujoco")
+    if not hasattr(mujoco, "MjLogConfig"):
+        yield
+        return
+    before, quiet = mujoco.MjLogConfig.get(), mujoco.MjLogConfig.get()
+    quiet.logto_console = quiet.logto_file = False
+    quiet.set()
+    try:
+        yield
+    finally:
+        before.set()
 
 
 def _states() -> dict[str, Any]:

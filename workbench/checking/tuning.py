@@ -1,5 +1,8 @@
 """Measure vectorised settings on this machine and keep the fastest: successive halving within a bounded time."""
 
+import ast
+import inspect
+import keyword
 import math
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -33,7 +36,8 @@ class Tuning:
 
     Attributes:
         rows: One for each setting that was tried.
-        code: A line that makes the environment with the fastest settings; empty if all failed.
+        code: A line that makes the environment with the fastest settings; empty if all failed. What has no
+            literal stands there as a name: `env` for a lambda, an option's own for an object.
         left: Settings for which there was no time.
     """
 
@@ -140,7 +144,9 @@ def _measure(settings: Settings, build: Callable[[], Any], seconds: float, clock
             return Row(settings, _drive(env, seconds, clock))
         finally:
             env.close()
-    except Exception as error:  # settings that do not work are a result
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # settings that do not work are a result, even if the environment exits
         return Row(settings, None, f"{type(error).__name__}: {str(error).partition(chr(10))[0]}")
 
 
@@ -177,9 +183,35 @@ def _legal(space: Any, actions: Any, mask: Any, random: np.random.Generator) -> 
 
 
 def _name(env: Any) -> str:
-    """Write `env` as the user would."""
-    return repr(env) if isinstance(env, str) else str(getattr(env, "__name__", "env"))
+    """Write `env` as the user would: "env" where it has no name that can be written."""
+    if isinstance(env, str):
+        return repr(env)
+    name = getattr(env, "__qualname__", "")
+    bound = inspect.ismethod(env) and not isinstance(env.__self__, type)
+    plain = not bound and all(part.isidentifier() and not keyword.iskeyword(part) for part in name.split("."))
+    return name if plain else "env"
 
 
 def _spell(options: Mapping[str, Any]) -> list[str]:
-    return [f"{name}={value!r}" for name, value in options.items()]
+    """Write options as keyword arguments, what has no literal by its name."""
+    return [f"{name}={_literal(_plain(value)) or name}" for name, value in options.items()]
+
+
+def _plain(value: Any) -> Any:
+    """Turn numpy's numbers and arrays, in containers too, into Python's."""
+    if isinstance(value, np.ndarray | np.generic):
+        return value.tolist()
+    if type(value) is dict:
+        return {_plain(key): _plain(inner) for key, inner in value.items()}
+    return type(value)(map(_plain, value)) if type(value) in (list, tuple, set) else value
+
+
+def _literal(value: Any) -> str:
+    """Return what evaluates to `value` without any import; "" if nothing does."""
+    if type(value) is float and not math.isfinite(value):
+        return f"float({str(value)!r})"
+    try:
+        ast.literal_eval(repr(value))
+    except (ValueError, SyntaxError):
+        return ""
+    return repr(value)

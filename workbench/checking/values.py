@@ -28,6 +28,11 @@ class Fault:
     path: str
     message: str
 
+    @property
+    def text(self) -> str:
+        """Write the path and the message; the message may begin with an index."""
+        return f"{self.path}{'' if self.message.startswith('[') else ' '}{self.message}"
+
 
 def leaves(space: Any, path: str) -> Iterator[tuple[str, Any]]:
     """Yield the path and the space of every leaf of a nested space."""
@@ -56,7 +61,9 @@ def faults(space: Any, value: Any, path: str) -> Iterator[Fault]:
     elif isinstance(space, Box | Discrete | MultiBinary | MultiDiscrete):
         yield from _leaf_faults(space, value, path)
     elif isinstance(space, gymnasium.Space) and not space.contains(value):
-        yield Fault("error", "bounds", path, f"{_short(value)} is not in {space}; return what the space holds")
+        yield Fault(
+            "error", "bounds", path, f"is {_short(value)}, which is not in {space}; return what the space holds"
+        )
 
 
 def _dict_faults(space: Dict, value: Any, path: str) -> Iterator[Fault]:

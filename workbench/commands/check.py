@@ -13,7 +13,7 @@ from workbench.commands.settings import add_flags, flag, from_flags, option
 SETTINGS = (
     option("steps", int, "random steps to play", default=1000, low=1),
     option("seed", int, "of the environment and the actions", default=0, low=0),
-    option("max_agents", int, "how many may be alive at once, for --tune; by default, all that are listed", low=1),
+    option("max_agents", int, "how many may be alive at once; by default, all that are listed", low=1),
     option("tune_seconds", float, "time that --tune may take", default=20.0, low=0.001),
 )
 
