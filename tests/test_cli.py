@@ -26,9 +26,7 @@ class FakeTrainer:
     made: ClassVar[list["FakeTrainer"]] = []
     reason = "target"
 
-    def __init__(
-        self, env, algorithm, *, seed=0, lanes=None, backend="auto", workers=None, device="cpu", run_dir=None
-    ):
+    def __init__(self, env, algorithm, *, seed=0, lanes=None, backend="auto", workers=None, device="cpu", run_dir=None):
         self.backend, self.workers = backend, workers
         self.environment, self.algorithm, self.seed, self.lanes, self.device = env, algorithm, seed, lanes, device
         self.run_dir = run_dir or "runs/fresh"

@@ -351,7 +351,6 @@ def test_the_native_backend_is_recommended_where_it_takes_the_options(env, optio
 def test_mujocos_native_backend_is_recommended_where_it_takes_the_options(
     options, native, episodes, tmp_path, monkeypatch, capfd
 ):
-    pytest.importorskip("mujoco")
     monkeypatch.chdir(tmp_path)
     report = check("HalfCheetah-v5", steps=50, **options)
     assert report.ok

@@ -427,7 +427,6 @@ def test_options_that_only_the_original_takes_are_tuned_with_it(monkeypatch):
 
 @pytest.mark.slow
 def test_the_native_backend_of_a_mujoco_task_is_recommended_and_tuned(monkeypatch, tmp_path):
-    pytest.importorskip("mujoco")
     monkeypatch.chdir(tmp_path)  # MuJoCo leaves a log in the working directory
     report = check("HalfCheetah-v5", steps=50, tune=True, tune_seconds=2)
     assert report.ok

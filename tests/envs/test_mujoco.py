@@ -23,8 +23,6 @@ from workbench.training.checkpoints import gather, scatter
 from workbench.training.environments import description_of, rebuilt
 from workbench_kernels import rng
 
-pytest.importorskip("mujoco")
-
 KINDS = ["HalfCheetah-v5", "Ant-v5"]
 """One of MuJoCo's batch, one of Python's threads."""
 

@@ -9,8 +9,6 @@ from gymnasium.envs.registration import load_env_creator
 
 from workbench.envs.mujoco import TASKS, MujocoVectorEnvironment
 
-pytest.importorskip("mujoco")
-
 FIXED = {"self", "xml_file", "frame_skip", "default_camera_config", "main_body", "kwargs"}
 IGNORED = {"HumanoidStandup-v5": {"uph_cost_weight"}}
 """Gymnasium takes it and never reads it."""

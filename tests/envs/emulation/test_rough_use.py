@@ -151,6 +151,7 @@ def test_a_timeout_is_that_of_one_step_and_not_of_a_worker(batch):
     env.reset()
     for _ in range(3):
         env.step(np.zeros(batch, int))
+    assert env.steps == 3
     env.close()
 
 

@@ -22,8 +22,8 @@ IDLE, STEP, RESET, SEEDED_RESET = range(4)
 SLICE = 100
 """Milliseconds of sleep at most, between two looks at whether the other side lives."""
 
-SPINS = 1000
-"""Looks at a signal before sleeping: some 40 microseconds."""
+SPINS = 3000
+"""Looks at a signal before sleeping: some 100 microseconds."""
 
 
 @dataclass(frozen=True)
