@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from tests.algorithms import onestate
+from tests.envs.emulation.guests import Masked
 from workbench.algorithms import PPO
 from workbench.data import Batch, RolloutSource
 from workbench.envs import make
@@ -205,3 +206,48 @@ def test_a_kernel_that_returns_nan_is_caught_once_a_rollout(what):
     first = 6 if what == "observation" else 5  # what a step observed is recorded with the next one
     with pytest.raises(EnvironmentFaultError, match=f"{what} of lane 2 is .*nan.* at step {first} of 'CartPole-v1'"):
         source.collect(algorithm.act)
+
+
+def test_illegal_actions_are_neither_taken_nor_learned_from():
+    env = make(Masked, 4)
+    algorithm = ppo(env, horizon=32, minibatches=1, epochs=1)
+    rollout = algorithm.prepare(RolloutSource(env, 32, CPU, seed=0).collect(algorithm.act))
+    assert not rollout.reward.any()  # the environment counts what it forbade and was done all the same
+    assert not rollout.action_mask.all()
+    taken = rollout.action_mask.gather(-1, rollout.action[..., None])
+    assert taken.all()
+    # Before the first gradient step the new policy is the old one, if both know the masks.
+    (batch,) = algorithm.batches(rollout)
+    logs = algorithm.update(batch)
+    assert float(logs["kl"]) == pytest.approx(0.0, abs=1e-6)
+    greedy, _, _ = algorithm.act(batch.observation, None, "greedy", batch.action_mask)
+    assert batch.action_mask.gather(-1, greedy[:, None]).all()
+
+
+def test_each_component_of_an_action_is_chosen_and_learned():
+    env = make(Dials, 8)
+    algorithm = ppo(env, horizon=16, minibatches=2, gamma=0.0, learning_rate=1e-2)
+    source = RolloutSource(env, 16, CPU, seed=0)
+    for _ in range(60):
+        rollout = algorithm.prepare(source.collect(algorithm.act))
+        assert rollout.action.shape == (16, 8, 3)
+        logs = [algorithm.update(batch) for batch in algorithm.batches(rollout)]
+        assert float(logs[0]["kl"]) == pytest.approx(0.0, abs=1e-5)
+    assert rollout.reward.mean() > 2.7  # of 3; chance is 1/2 + 1/3 + 1/4
+
+
+class Dials(gymnasium.Env):
+    """Earns 1 for each of three dials that stands where the observation says."""
+
+    observation_space = gymnasium.spaces.MultiDiscrete([2, 3, 4])
+    action_space = gymnasium.spaces.MultiDiscrete([2, 3, 4])
+
+    def reset(self, *, seed=None, options=None):
+        super().reset(seed=seed)
+        self.wanted = self.np_random.integers([2, 3, 4])
+        return self.wanted, {}
+
+    def step(self, action):
+        reward = float((action == self.wanted).sum())
+        self.wanted = self.np_random.integers([2, 3, 4])
+        return self.wanted, reward, False, False, {}
