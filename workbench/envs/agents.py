@@ -12,14 +12,14 @@ from workbench_kernels.arrays import aligned
 class AgentLanes:
     """Speaks for `env`, of A agents, as `workbench.spec.VectorEnvironment` says: lane = environment * A + agent.
 
-    An agent that terminates before the others is not `active` until its environment starts anew.
+    An agent that terminates alone starts again in the same step, as its environment's file says; so all are `active`.
 
     Args:
         env: A native environment with more than one agent.
     """
 
     backend = "native"
-    saved = ("env", "active", "observation", "action_mask")
+    saved = ("env", "observation", "action_mask")
 
     def __init__(self, env: NativeVectorEnvironment) -> None:
         self.env, self.environment = env, env.environment
@@ -40,7 +40,6 @@ class AgentLanes:
     def reset(self, *, seed: int | None = None, options: Any = None) -> tuple[Any, dict[str, Any]]:
         """Start a new episode in every environment; see `NativeVectorEnvironment.reset`."""
         _, infos = self.env.reset(seed=seed, options=options)
-        self.active[...] = True
         self._see()
         return self.tree.view(self.observation), infos
 
@@ -49,13 +48,10 @@ class AgentLanes:
         env, shape = self.env, (self.env.lanes, self.agents)
         given = np.asarray(actions)
         *_, infos = env.step(given.reshape(*shape, *given.shape[1:]))
-        acted = self.active.reshape(shape)
-        over = (env.terminated | env.truncated)[:, None]
-        self.reward.reshape(shape)[...] = np.where(acted, env.agent_reward, 0)
-        self.terminated.reshape(shape)[...] = env.agent_terminated & acted
-        self.truncated.reshape(shape)[...] = env.truncated[:, None] & acted
+        self.reward.reshape(shape)[...] = env.agent_reward
+        self.terminated.reshape(shape)[...] = env.agent_terminated
+        self.truncated.reshape(shape)[...] = env.truncated[:, None]
         self.final_observation.reshape(*shape, -1)[...] = env.final_observation.reshape(*shape, -1)
-        acted[...] = over | (acted & ~env.agent_terminated)
         self._see()
         return self.tree.view(self.observation), self.reward, self.terminated, self.truncated, infos
 

@@ -342,36 +342,51 @@ def test_the_advantages_of_turns_are_those_of_each_player_alone():
     env.close()
 
 
-@pytest.mark.parametrize("id", ["SimpleSpread-v0", "MatrixGame-v0"])
-def test_native_agents_are_lanes_too(tmp_path, id):
+@pytest.mark.parametrize(
+    ("id", "options"),
+    [
+        ("SimpleSpread-v0", {}),
+        ("MatrixGame-v0", {}),
+        ("Snake-v0", {"snakes": 2, "size": 6}),
+        ("Connect4-v0", {"players": 2}),
+    ],
+)
+def test_native_agents_are_lanes_too(tmp_path, id, options):
     id = f"workbench/{id}"
-    ours, plain = adopt(make(id, 3, seed=4)), make(id, 3, seed=4)
+    ours, plain = adopt(make(id, 3, seed=4, **options)), make(id, 3, seed=4, **options)
     assert isinstance(ours, VectorEnvironment)
     assert adopt(ours) is ours
     ours.reset()
     plain.reset()
     draw = np.random.default_rng(0)
     agents = plain.environment.agents
-    ends = 0
+    ends = alone = 0
     for _ in range(120):
         np.testing.assert_array_equal(ours.observation.reshape(3, agents, -1), plain.observation.reshape(3, agents, -1))
         actions = draw.integers(0, plain.environment.action.n, (3, agents))
+        if plain.action_mask is not None:
+            np.testing.assert_array_equal(ours.action_mask.reshape(3, agents, -1), plain.action_mask)
+            actions = plain.action_mask.argmax(-1)
         plain.step(actions)
         ours.step(actions.reshape(-1))
+        assert ours.active.all()
         np.testing.assert_array_equal(ours.reward.reshape(3, agents), plain.agent_reward)
         np.testing.assert_array_equal(ours.terminated.reshape(3, agents), plain.agent_terminated)
         np.testing.assert_array_equal(ours.truncated.reshape(3, agents), np.repeat(plain.truncated[:, None], agents, 1))
         ended = plain.terminated | plain.truncated
         ends += ended.sum()
+        alone += (plain.agent_terminated.any(1) & ~ended).sum()
         np.testing.assert_array_equal(
             ours.final_observation.reshape(3, agents, -1)[ended], plain.final_observation.reshape(3, agents, -1)[ended]
         )
-    assert ends
-    trainer = wb.Trainer(id, wb.PPO(horizon=8), lanes=4, run_dir=tmp_path / "run")
+    assert ends + alone
+    assert bool(alone) == ("snakes" in options)
+    trainer = wb.Trainer(make(id, 4, **options), wb.PPO(horizon=8), run_dir=tmp_path / "run")
     trainer.train(500)
     assert (trainer.env.lanes, trainer.env.agents) == (4 * agents, agents)
     again = wb.load(tmp_path / "run")
     np.testing.assert_array_equal(again.env.observation, trainer.env.observation)
+    np.testing.assert_array_equal(again.env.action_mask, trainer.env.action_mask)
     assert len(again.evaluate(3).returns) == 3
 
 
