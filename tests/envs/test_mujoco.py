@@ -418,11 +418,14 @@ def test_the_package_is_imported_without_mujoco():
 
 
 INTERRUPTED = """
+import signal
+
 import numpy as np
 from workbench.envs.mujoco import MujocoVectorEnvironment
 
 env = MujocoVectorEnvironment("{id}", 8, threads=2)
 env.reset()
+signal.signal(signal.SIGINT, signal.default_int_handler)  # which a shell's background jobs lack
 try:
     while True:
         print("stepping", flush=True)

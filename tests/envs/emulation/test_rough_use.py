@@ -155,6 +155,14 @@ def test_a_timeout_is_that_of_one_step_and_not_of_a_worker(batch):
     env.close()
 
 
+@pytest.fixture
+def interrupts():
+    """Let SIGINT interrupt: a shell's background jobs are started so that it does not."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 class Interrupted(Counter):
     """Interrupts itself once, in its second step."""
 
@@ -168,7 +176,7 @@ class Interrupted(Counter):
 
 
 @pytest.mark.parametrize("batch", [3, 2])
-def test_after_an_interrupt_a_reset_goes_on(batch):
+def test_after_an_interrupt_a_reset_goes_on(batch, interrupts):
     Interrupted.armed = True
     env = make(Interrupted, 3, batch=batch)
     env.reset()
@@ -184,7 +192,7 @@ def test_after_an_interrupt_a_reset_goes_on(batch):
     env.close()
 
 
-def test_an_interrupt_while_processes_step_loses_no_step():
+def test_an_interrupt_while_processes_step_loses_no_step(interrupts):
     env = make(Slow, 2, backend="processes")
     env.share(5)
     env.reset()
