@@ -30,15 +30,20 @@ CURVE = ROOT / "docs" / "images" / "ppo_cartpole.png"
 BLOCK = re.compile(r"(<!-- measured -->\n).*?(<!-- /measured -->)", re.DOTALL)
 """The part of README.md that `readme` rewrites."""
 
+HANDING_ON = ("workbench_kernels", "workbench.envs.emulation", "workbench.envs.mujoco")
+"""Packages that only hand on what their modules define."""
+
 PRIVATE = (
     "workbench.benchmark",
+    *(f"workbench.checking.{name}" for name in ("experiments", "pettingzoo", "players", "readings", "recording")),
+    *(f"workbench.checking.{name}" for name in ("speed", "surroundings", "tuning", "values")),
     "workbench.cli",
     "workbench.commands",
     "workbench.machine",
     "workbench.openmp",
     "workbench.ui",
 )
-"""Modules behind the command line and the panel: those have pages of their own."""
+"""Modules behind the command line, the panel and the doctor: those have pages of their own."""
 
 
 def table(head: Iterable[str], rows: Iterable[Iterable[object]]) -> str:
@@ -270,7 +275,7 @@ def api() -> dict[str, str]:
     for module in public_modules():
         name = module.__name__
         options = "   :members:\n   :member-order: bysource\n"
-        if name == "workbench_kernels":  # what it hands on has a page of its own
+        if name in HANDING_ON:  # what they hand on has a page of its own
             options += "   :ignore-module-all:\n"
         pages[f"{name}.md"] = f"# {name}\n\n```{{eval-rst}}\n.. automodule:: {name}\n{options}```\n"
         rows[name.partition(".")[0]].append((f"[{name}]({name}.md)", summary(module)))

@@ -148,7 +148,7 @@ class SpaceTree:
         return f"SpaceTree({self.space!r}: {len(self.leaves)} leaves, {self.components} of {self.storage})"
 
     def rows(self, *shape: int) -> np.ndarray:
-        """Allocate zeroed rows [*shape, R], the first on a 64-byte boundary."""
+        """Allocate zeroed rows `[*shape, R]`, the first on a 64-byte boundary."""
         return aligned((*shape, self.components), self.storage)
 
     def encode(self, value: Any, row: np.ndarray) -> None:
@@ -285,7 +285,7 @@ class SpaceTree:
             rows: [..., R] of dtype `storage`, a numpy array or a torch tensor, contiguous in the last axis.
 
         Returns:
-            Dictionaries and tuples as `space` says; leaves [..., *shape] that are views of `rows`.
+            Dictionaries and tuples as `space` says; leaves `[..., *shape]` that are views of `rows`.
 
         Raises:
             InputError: If the rows do not fit, or torch lacks a leaf's dtype.

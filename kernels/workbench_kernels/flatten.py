@@ -40,8 +40,8 @@ SOURCE, STRIDE, PLACE, BYTES, OWNER = range(0, 5 * WORD, WORD)
 RUN_WORDS = 5
 RUN = RUN_WORDS * WORD
 BLOCK = 4096
-"""Bytes of rows that are written together. In larger blocks, rows of small leaves left the cache half-written: 131072
-of them took 3.3 instead of 1.8 milliseconds."""
+"""Bytes of rows that are written together. Larger blocks left the cache half-written, where leaves are small (131072 of
+them took 3.3 instead of 1.8 milliseconds)."""
 
 # Fields of CPython's and numpy's objects, by their places in bytes.
 OBJECT_TYPE = 8

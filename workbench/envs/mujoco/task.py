@@ -1,10 +1,12 @@
 """What a MuJoCo task is: which model, what an episode starts from, what is observed, what is rewarded.
 
-B: lanes, n: lanes that start an episode, K: components of an action. A task's functions take
-    s    live arrays, lanes first: `qpos` [B, nq], `qvel` [B, nv], `ctrl` [B, K] and the task's `fields` of the physics;
-         `action` [B, K] float32, the step's; `before` [B], what `position` said after the step before
-    p    the task's options by name; `dt` and `timestep` in seconds; `qpos0` [nq], `nv`, `body_mass` [nbody]; `body`,
+B: lanes, n: lanes that start an episode, K: components of an action. A task's functions take::
+
+    s    live arrays, lanes first: qpos [B, nq], qvel [B, nv], ctrl [B, K] and the task's fields of the physics;
+         action [B, K] float32, the step's; before [B], what position said after the step before
+    p    the task's options by name; dt and timestep in seconds; qpos0 [nq], nv, body_mass [nbody]; body,
          which maps names to indices
+
 They keep the order and the precision of Gymnasium's arithmetic (the cost of control is float32, as actions are), so
 that rewards agree to the last bit, or in norms and mass centres nearly.
 """
