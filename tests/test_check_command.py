@@ -103,7 +103,6 @@ def test_an_environment_that_exits_is_1_and_a_report(module, capsys):
 
 
 def test_a_mujoco_task_leaves_no_log_and_no_noise(tmp_path, monkeypatch, capfd):
-    pytest.importorskip("mujoco")
     monkeypatch.chdir(tmp_path)
     assert main(["check", "HalfCheetah-v5", "--steps", "20"]) == 0
     assert list(tmp_path.iterdir()) == []
