@@ -265,14 +265,13 @@ def mlp_policy(
     import torch
 
     from workbench.algorithms import PPO
-    from workbench.data import RolloutSource
     from workbench.spec import spec_of
 
     env = make(environment_id, lanes, seed=seed, backend=backend)
     algorithm = PPO(**hyperparameters)
     device = torch.device("cpu")
     algorithm.setup(spec_of(env), device, dict.fromkeys(("weights", "actions", "shuffle"), seed))
-    source = RolloutSource(env, algorithm.horizon, device, seed)
+    source = algorithm.source(env, device, seed)
 
     def advance() -> int:
         source.collect(algorithm.act)

@@ -16,7 +16,6 @@ import torch
 
 from workbench import envs
 from workbench.algorithms import ALGORITHMS, PPO
-from workbench.data import RolloutSource
 from workbench.errors import AlreadyRunningError, CheckpointError, InputError, unknown_name
 from workbench.events import CheckpointSaved, Emitter, Event, Started, Stopped
 from workbench.hyperparameters import lock, values
@@ -26,6 +25,7 @@ from workbench.training.checkpoints import load_checkpoint
 from workbench.training.environments import description_of, environment_for, is_built, rebuilt
 from workbench.training.evaluation import Evaluation
 from workbench.training.interrupts import stop_on_interrupt
+from workbench.training.learner import TorchLearner
 from workbench.training.loop import Loop
 from workbench.training.metrics import Metrics
 from workbench.training.run_directory import RunDirectory, fresh_path, locate
@@ -100,9 +100,9 @@ class Trainer:
         seeds = seeds_from(self.seed)
         self._evaluation_seed = seeds["evaluation"]
         self.algorithm.setup(spec_of(self.env), self.device, seeds)
-        source = RolloutSource(self.env, self.algorithm.horizon, self.device, seeds["environment"])
+        learner = TorchLearner(self.algorithm, self.env, self.device, seeds["environment"])
         self._emitter = Emitter()
-        self.loop = Loop(self.algorithm, source, self.metrics, self._emitter)
+        self.loop = Loop(learner, self.metrics, self._emitter)
         self._thread: threading.Thread | None = None
         self._worker: threading.Thread | None = None
         self._busy = threading.Lock()
@@ -237,6 +237,7 @@ class Trainer:
         self.stop()
         if self._thread is not None:
             self._thread.join()
+        self.loop.learner.close()
         self.env.close()
 
     # How it works.
@@ -384,7 +385,7 @@ def load(path: str | Path, *, env: Any = None, device: str | None = None) -> Tra
         raise
     trainer.directory = RunDirectory(run_dir, loaded=True)
     if trainer.env.backend != "native":  # its state is not ours to keep: the episodes of the checkpoint are over
-        trainer.loop.forget_episodes()
+        trainer.loop.running.forget()
     return trainer
 
 

@@ -11,6 +11,7 @@ from workbench.algorithms import PPO
 from workbench.data import Batch, RolloutSource
 from workbench.envs import make
 from workbench.errors import EnvironmentFaultError, InputError
+from workbench.networks import CategoricalHead
 from workbench.spaces import SpaceTree
 from workbench.spec import EnvironmentSpec, spec_of
 from workbench.training.seeding import seeds_from
@@ -31,8 +32,10 @@ class Table(torch.nn.Module):
         super().__init__()
         self.values = torch.zeros(entries)
 
-    def forward(self, observation, mask=None):
-        return torch.full((len(observation), 2), np.log(0.5)), self.values[observation[:, 0].long()]
+        self.policy = CategoricalHead(gymnasium.spaces.Discrete(2))
+
+    def forward(self, observation, mask=None, carry=None, first=None):
+        return self.policy(torch.zeros(len(observation), 2)), self.values[observation[:, 0].long()], carry
 
 
 def learned_values(environment, gamma, gae_lambda, sweeps=400):
@@ -120,7 +123,8 @@ def test_the_losses_are_the_papers():
         advantage=torch.randn(64, generator=draw),
         target=torch.randn(64, generator=draw),
     )
-    log_probs, value = (x.detach().double().numpy() for x in algorithm.model(batch.observation))
+    policy, value, _ = algorithm.model(batch.observation)
+    log_probs, value = policy.log_probs.detach().double().numpy(), value.detach().double().numpy()
     logs = {name: x.item() for name, x in algorithm.update(batch).items()}
     action, old, advantage, target = (
         batch.fields[k].double().numpy() for k in ("action", "log_prob", "advantage", "target")
@@ -141,7 +145,8 @@ def test_an_update_makes_a_good_action_likelier_and_moves_the_value_to_its_targe
     observation = torch.randn(1, 4, generator=torch.Generator().manual_seed(0)).expand(8, 4)
     action = torch.tensor([0, 1] * 4)
     with torch.no_grad():
-        before, value = algorithm.model(observation)
+        before, value, _ = algorithm.model(observation)
+        before = before.log_probs
     batch = Batch(
         observation=observation,
         action=action,
@@ -151,7 +156,8 @@ def test_an_update_makes_a_good_action_likelier_and_moves_the_value_to_its_targe
     )
     algorithm.update(batch)
     with torch.no_grad():
-        after, moved = algorithm.model(observation)
+        after, moved, _ = algorithm.model(observation)
+        after = after.log_probs
     assert after[0, 1] > before[0, 1]
     assert moved[0] > value[0]
 
@@ -177,7 +183,7 @@ def test_greedy_actions_are_the_likeliest():
     observation = torch.randn(5, 4)
     action, _, extras = algorithm.act(observation, None, "greedy")
     assert extras == {}
-    torch.testing.assert_close(action, algorithm.model(observation)[0].argmax(-1))
+    torch.testing.assert_close(action, algorithm.model(observation)[0].log_probs.argmax(-1))
 
 
 def test_continuous_actions_and_tiny_rollouts_are_refused():

@@ -132,6 +132,6 @@ def test_gymnasiums_environments_resume_with_their_counters(tmp_path):
     loaded = wb.load(first.run_dir)
     assert loaded.env.backend == "serial"
     assert loaded.steps == first.steps
-    assert not loaded.loop.running_length[0].any()  # new episodes, counted from their start
+    assert not loaded.loop.running.running_length.any()  # new episodes, counted from their start
     loaded.train(8 * 4)
     assert loaded.steps == first.steps + 8 * 4

@@ -6,16 +6,15 @@ T: horizon, B: lanes, N: transitions of a minibatch, R: components of an observa
 from collections.abc import Iterator
 from typing import Any
 
-import gymnasium
 import torch
 from torch import Tensor, nn
 
 import workbench.functional as F
-from workbench.data import Batch
+from workbench.data import Batch, RolloutSource
 from workbench.errors import InputError
 from workbench.hyperparameters import configurable, hyperparameter
-from workbench.networks import ActorCritic, Flatten
-from workbench.spec import EnvironmentSpec
+from workbench.networks import ActorCritic, Flatten, head_for
+from workbench.spec import EnvironmentSpec, VectorEnvironment
 
 
 @configurable
@@ -51,12 +50,7 @@ class PPO:
         Raises:
             InputError: If the actions are not discrete, or a rollout has fewer transitions than minibatches.
         """
-        action: Any = spec.action
-        single = isinstance(action, gymnasium.spaces.Discrete)
-        if not single and not isinstance(action, gymnasium.spaces.MultiDiscrete):
-            raise InputError(f"action space {spec.action} is not discrete; PPO needs Discrete or MultiDiscrete.")
-        self._single = single
-        self._nvec = (int(action.n),) if single else tuple(map(int, action.nvec))
+        policy = head_for(spec.action, "PPO")
         if self.minibatches > self.horizon * spec.lanes:
             raise InputError(
                 f"PPO.minibatches={self.minibatches} is more than the {self.horizon * spec.lanes} transitions of a "
@@ -65,7 +59,7 @@ class PPO:
         initial = torch.Generator().manual_seed(seeds["weights"])
         self.model = ActorCritic(
             Flatten(spec.observation),
-            self._nvec,
+            policy,
             width=self.width,
             depth=self.depth,
             activation=self.activation,
@@ -75,28 +69,37 @@ class PPO:
         self.action_generator = torch.Generator(device).manual_seed(seeds["actions"])
         self.shuffle_generator = torch.Generator().manual_seed(seeds["shuffle"])
 
+    def source(self, env: VectorEnvironment, device: torch.device, seed: int) -> RolloutSource:
+        """Return where this algorithm's batches come from."""
+        return RolloutSource(env, self.horizon, device, seed)
+
     @torch.inference_mode()
     def act(
-        self, observation: Tensor, carry: Any, mode: str, mask: Tensor | None = None
+        self,
+        observation: Tensor,
+        carry: Any,
+        mode: str,
+        mask: Tensor | None = None,
+        first: Tensor | None = None,
     ) -> tuple[Tensor, Any, dict[str, Tensor]]:
         """Choose one action [B] or [B, D] int64 per lane, sampled or (mode "greedy") the likeliest.
 
         Args:
             observation: [B, R].
-            carry: Not used.
+            carry: Of the network, as it returned it; None at first.
             mode: "sample" or "greedy".
             mask: [B, sum of choices] bool, which are legal; all if None.
+            first: [B] bool, where an episode begins; where the carry says so if None.
 
         Returns:
-            The action, the carry as it came, and what to store with the transition: `log_prob` and `value` [B].
+            The action, the carry, and what to store with the transition: `log_prob` and `value` [B].
         """
-        log_probs, value = self.model(observation, mask)
+        policy, value, carry = self.model(observation, mask, carry, first)
         if mode == "greedy":
-            action = F.likeliest(log_probs, self._nvec)
-            return action.squeeze(-1) if self._single else action, carry, {}
-        action = F.sample_categoricals(log_probs, self._nvec, self.action_generator)
-        extras = {"log_prob": F.log_prob(log_probs, self._nvec, action), "value": value}
-        return action.squeeze(-1) if self._single else action, carry, extras
+            return self.model.policy.outward(policy.mode()), carry, {}
+        action = policy.sample(self.action_generator)
+        extras = {"action": action, "log_prob": policy.log_prob(action), "value": value}
+        return self.model.policy.outward(action), carry, extras
 
     @torch.inference_mode()
     def prepare(self, rollout: Batch) -> Batch:
@@ -105,9 +108,9 @@ class PPO:
         The successor's value is the next step's, but for the episodes cut by a time limit: theirs is the value of the
         observation they were cut at. A terminated episode has none.
         """
-        _, last_value = self.model(rollout.last_observation)
+        _, last_value, _ = self.model(rollout.last_observation)
         next_value = torch.cat([rollout.value[1:], last_value[None]])
-        _, final_value = self.model(rollout.final_observation)
+        _, final_value, _ = self.model(rollout.final_observation)
         next_value.view(-1)[rollout.final_index] = final_value
         advantage = F.gae(
             rollout.reward,
@@ -132,13 +135,12 @@ class PPO:
         """Take one gradient step on a minibatch of N transitions; return the scalars to log."""
         for group in self.optimiser.param_groups:
             group["lr"] = self.learning_rate
-        log_probs, value = self.model(batch.observation, batch.fields.get("action_mask"))
-        action = batch.action[:, None] if self._single else batch.action
-        log_ratio = F.log_prob(log_probs, self._nvec, action) - batch.log_prob
+        policy, value, _ = self.model(batch.observation, batch.fields.get("action_mask"))
+        log_ratio = policy.log_prob(batch.action) - batch.log_prob
         ratio = log_ratio.exp()
         policy_loss = F.clipped_surrogate(ratio, F.standardise(batch.advantage), self.clip)
         value_loss = 0.5 * (value - batch.target).square().mean()
-        entropy = -(log_probs.exp() * log_probs).sum(-1).mean()
+        entropy = policy.entropy().mean()
         loss = policy_loss + self.value_coefficient * value_loss - self.entropy_coefficient * entropy
         self.optimiser.zero_grad()
         loss.backward()

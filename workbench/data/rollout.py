@@ -63,6 +63,7 @@ class RolloutSource:
         self.device = device
         self.collected = 0
         self._carry: Any = None
+        self._first = torch.ones(env.lanes, dtype=torch.bool, device=device)
         self._fields: dict[str, Tensor] = {}
         shared = env.share(horizon + 1)
         env.reset(seed=seed)
@@ -79,6 +80,7 @@ class RolloutSource:
         """Go on with new episodes, of random streams that `seed` starts anew unless it is None."""
         self.env.reset(seed=seed)
         self._carry = None
+        self._first.fill_(True)
 
     def _keep(self, t: int, names: tuple[str, ...] = KEPT) -> None:
         if not self._shared:
@@ -92,10 +94,12 @@ class RolloutSource:
 
         Returns:
             A batch whose tensors are overwritten by the next call: `observation` [T, B, R], `action`, `reward`,
-            `terminated`, `truncated` and whatever `act` adds, all [T, B]; `last_observation` [B, R] to bootstrap from;
-            and, of the episodes that were truncated but not terminated, `final_index` [K] int64 (t * B + lane) and
-            `final_observation` [K, R]. Where lanes were without an agent, `valid` [T, B] says which transitions are
-            some, as `closed_up` orders them.
+            `terminated`, `truncated` and whatever `act` adds (an `action` among it is kept in the place of the one the
+            environment got), all [T, B]; `last_observation` [B, R] to bootstrap from. Of an algorithm with a carry also
+            `carry` [T, B, C] before each step, `first` [T, B], whether an episode began with the step, so that the
+            carry counts as zero, and `last_carry` [B, C] to bootstrap with. And, of the episodes that were truncated
+            but not terminated, `final_index` [K] int64 (t * B + lane) and `final_observation` [K, R]. Where lanes were
+            without an agent, `valid` [T, B] says which transitions are some, as `closed_up` orders them.
 
         Raises:
             EnvironmentFaultError: If an observation or a reward is not a number; it names the lane and the step.
@@ -110,11 +114,15 @@ class RolloutSource:
             observation = frames["observation"][t].to(self.device)
             if "action_mask" in frames:
                 mask = frames["action_mask"][t].to(self.device)
-            action, self._carry, extras = act(observation, self._carry, "sample", mask)
-            env.step(action.cpu().numpy())
+            before = self._carry
+            action, self._carry, extras = act(observation, before, "sample", mask, self._first)
+            env.step(as_numpy(action))
+            if isinstance(self._carry, Tensor):
+                self._remember(t, before)
             for name, x in {"action": action, **extras}.items():
                 self._row(name, x)[t].copy_(x)
             self._keep(t + 1)
+            self._begin(t)
             truncated = env.truncated
             if truncated.any():
                 lanes = np.flatnonzero(truncated & ~env.terminated)
@@ -122,11 +130,13 @@ class RolloutSource:
                 final_observation.append(torch.from_numpy(env.final_observation[lanes]))
         active = frames["active"].numpy()
         steps = {name: frames[name][1:] for name in ("reward", "terminated", "truncated")}
-        before = {name: frames[name][:-1] for name in ("observation", "action_mask") if name in frames}
-        self._check(before["observation"], steps["reward"], final_observation)
+        seen = {name: frames[name][:-1] for name in ("observation", "action_mask") if name in frames}
+        self._check(seen["observation"], steps["reward"], final_observation)
         self.collected += self.horizon
         last = frames["observation"][-1]
-        fields = {name: x.to(self.device) for name, x in (before | steps).items()} | self._fields
+        fields = {name: x.to(self.device) for name, x in (seen | steps).items()} | self._fields
+        if isinstance(self._carry, Tensor):
+            fields["last_carry"] = self._carry.clone()
         batch = Batch(
             **fields,
             last_observation=last.to(self.device, copy=True),
@@ -139,6 +149,24 @@ class RolloutSource:
         """Return what happened in the newest rollout, lane by lane: reward, ended and active, [T, B] each."""
         frames = self._frames
         return frames["reward"][1:], frames["terminated"][1:] | frames["truncated"][1:], frames["active"][:-1]
+
+    def _remember(self, t: int, before: Tensor | None) -> None:
+        """Keep the carry that step t was acted with, and hold that of lanes without an agent."""
+        assert isinstance(self._carry, Tensor)
+        if before is None:
+            before = torch.zeros_like(self._carry)
+        self._row("carry", before)[t].copy_(before)
+        self._row("first", self._first)[t].copy_(self._first)
+        active = self._frames["active"][t]
+        if not active.all():
+            self._carry = torch.where(active.to(self.device)[:, None], self._carry, before)
+
+    def _begin(self, t: int) -> None:
+        """Note which lanes begin an episode with the next step; a lane without an agent begins when it has one."""
+        frames = self._frames
+        ended = frames["terminated"][t + 1] | frames["truncated"][t + 1]
+        waiting = self._first.cpu() & ~frames["active"][t]
+        self._first.copy_(ended | waiting)
 
     def _row(self, name: str, x: Tensor) -> Tensor:
         if name not in self._fields:
@@ -168,7 +196,14 @@ class RolloutSource:
                 )
 
 
-PER_LANE = ("last_observation", "final_index", "final_observation")
+def as_numpy(action: Any) -> Any:
+    """Return what the environment takes: an array, or a dictionary of the parts of a mixed action."""
+    if isinstance(action, dict):
+        return {name: part.cpu().numpy() for name, part in action.items()}
+    return action.cpu().numpy()
+
+
+PER_LANE = ("last_observation", "last_carry", "final_index", "final_observation")
 
 
 def closed_up(batch: Batch, active: Any) -> Batch:
@@ -218,7 +253,11 @@ def closed_up(batch: Batch, active: Any) -> Batch:
     fields["valid"] = torch.from_numpy(valid).to(device)
     last_observation = batch.last_observation.clone()
     waiting = torch.from_numpy(np.flatnonzero(open_ended)).to(device)
-    last_observation[waiting] = batch.observation[torch.from_numpy(last[open_ended]).to(device), waiting]
+    left = torch.from_numpy(last[open_ended]).to(device)
+    last_observation[waiting] = batch.observation[left, waiting]
+    if "carry" in batch.fields:
+        fields["last_carry"] = batch.last_carry.clone()
+        fields["last_carry"][waiting] = batch.carry[left, waiting]
     at, lane = np.divmod(batch.final_index.cpu().numpy(), B)
     found = torch.from_numpy(inside[at, lane])
     return Batch(

@@ -7,6 +7,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from workbench.data import as_numpy
 from workbench.errors import InputError
 from workbench.spec import VectorEnvironment
 
@@ -62,7 +63,9 @@ def evaluate(algorithm: Any, env: VectorEnvironment, episodes: int, seed: int, d
     lengths: list[int] = []
     running_return, running_length = np.zeros(env.lanes), np.zeros(env.lanes, dtype=np.int64)
     env.reset(seed=seed)
-    carry, step, busy = None, 0, 0
+    carry: Any = None
+    step, busy = 0, 0
+    first = torch.ones(env.lanes, dtype=torch.bool, device=device)
     while quota.any():
         step += 1
         if (env.active & (quota > 0)).any():
@@ -72,10 +75,15 @@ def evaluate(algorithm: Any, env: VectorEnvironment, episodes: int, seed: int, d
         observation = torch.from_numpy(env.observation).to(device)
         mask = None if env.action_mask is None else torch.from_numpy(env.action_mask).to(device)
         running_length += env.active
-        action, carry, _ = algorithm.act(observation, carry, "greedy", mask)
-        env.step(action.cpu().numpy())
+        before = carry
+        action, carry, _ = algorithm.act(observation, before, "greedy", mask, first)
+        if isinstance(carry, torch.Tensor) and isinstance(before, torch.Tensor) and not env.active.all():
+            carry = torch.where(torch.from_numpy(env.active).to(device)[:, None], carry, before)
+        waiting = first.cpu().numpy() & ~env.active
+        env.step(as_numpy(action))
         running_return += env.reward
         ended = env.terminated | env.truncated
+        first.copy_(torch.from_numpy(ended | waiting))
         counted = ended & (quota > 0)
         returns.extend(running_return[counted])
         lengths.extend(running_length[counted])

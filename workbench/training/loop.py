@@ -9,13 +9,10 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from typing import Any
 
-import numpy as np
-import torch
-
 from workbench.errors import NumericsError
 from workbench.events import Emitter, HyperparameterChanged, Progress
-from workbench.functional import episode_totals
 from workbench.hyperparameters import declared, values
+from workbench.training.learner import Learner
 from workbench.training.metrics import Metrics
 
 RECENT = 100
@@ -86,7 +83,7 @@ class Control:
 
 
 class Loop:
-    """Owns the counters of a run and drives a source and an algorithm.
+    """Owns the counters of a run and drives a learner.
 
     Attributes:
         steps: Environment steps taken, all lanes together.
@@ -103,13 +100,12 @@ class Loop:
         "seconds",
         "episodes",
         "recent",
-        "running_return",
-        "running_length",
+        "running",
     )
 
-    def __init__(self, algorithm: Any, source: Any, metrics: Metrics, emitter: Emitter) -> None:
-        self.algorithm = algorithm
-        self.source = source
+    def __init__(self, learner: Learner, metrics: Metrics, emitter: Emitter) -> None:
+        self.learner = learner
+        self.algorithm, self.source, self.running = learner.algorithm, learner.source, learner.episodes
         self.metrics = metrics
         self.emitter = emitter
         self.control = Control()
@@ -117,10 +113,7 @@ class Loop:
         self.seconds = 0.0
         self.episodes = 0
         self.recent: deque[float] = deque(maxlen=RECENT)
-        shape = (source.horizon + 1, source.env.lanes)
-        self.running_return = np.zeros(shape, dtype=np.float32)
-        self.running_length = np.zeros(shape, dtype=np.int32)
-        self._settings = values(algorithm)
+        self._settings = values(self.algorithm)
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -166,29 +159,20 @@ class Loop:
 
     def restart(self, seed: int | None = None) -> None:
         """Go on with new episodes, of `seed` if given: somebody else has played in the environment."""
-        self.source.restart(seed)
-        self.forget_episodes()
-
-    def forget_episodes(self) -> None:
-        """Count no episode that is under way."""
-        self.running_return[0] = 0
-        self.running_length[0] = 0
+        self.learner.restart(seed)
 
     def _iterate(self) -> dict[str, float]:
-        """Collect a rollout, learn from it, and return the row of metrics."""
-        rollout = self.algorithm.prepare(self.source.collect(self.algorithm.act))
-        logs = [self.algorithm.update(batch) for batch in self.algorithm.batches(rollout)]
-        reward, ended, active = self.source.outcome()
-        self.steps += int(active.sum())
-        names = logs[0] if logs else ()  # without a complete transition there is nothing to learn from
-        row = {name: float(torch.stack([log[name] for log in logs]).mean()) for name in names}
+        """Collect experience, learn from it, and return the row of metrics."""
+        outcome = self.learner.collect()
+        row = self.learner.learn()
+        self.steps += outcome.steps
         watched = ("policy_loss", "value_loss", "gradient_norm")
         if not math.isfinite(sum(row[name] for name in watched if name in row)):
             raise NumericsError(
                 f"losses at step {self.steps} are not finite ({row}); lower learning_rate, and go on from the last "
                 f"checkpoint."
             )
-        returns, lengths = episode_totals(reward, ended, active, self.running_return, self.running_length)
+        returns, lengths = outcome.returns, outcome.lengths
         self.episodes += len(returns)
         self.recent.extend(returns[-RECENT:].tolist())
         if len(returns):

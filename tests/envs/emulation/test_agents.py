@@ -318,7 +318,7 @@ def test_the_advantages_of_turns_are_those_of_each_player_alone():
         assert 0 < valid.sum() < valid.size
         assert not prepared.truncated.any()
         with torch.inference_mode():
-            _, last = algorithm.model(rollout.last_observation)
+            _, last, _ = algorithm.model(rollout.last_observation)
         for lane in range(env.lanes):
             rows = valid[:, lane]
             value = prepared.value[rows, lane].detach().numpy()

@@ -1,0 +1,131 @@
+"""What the loop drives: something that collects experience and learns from it.
+
+`TorchLearner` is an algorithm over its source of batches. A backend that fuses both (`workbench.backends.native`) is
+another learner with the same attributes, so that its checkpoints are the same.
+"""
+
+import time
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from workbench.functional import episode_totals
+from workbench.spec import VectorEnvironment
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What happened in the environment while experience was collected.
+
+    Attributes:
+        steps: Environment steps taken, all lanes together.
+        returns, lengths: [E] float32 (undiscounted) and int32 (steps) of the E episodes that ended, in order of time.
+    """
+
+    steps: int
+    returns: npt.NDArray[np.float32]
+    lengths: npt.NDArray[np.int32]
+
+
+class Learner(Protocol):
+    """Collects and learns in turn.
+
+    Attributes:
+        algorithm: The hyperparameters, the networks and the optimiser.
+        source: Where experience comes from; owns the environment.
+        episodes: The episodes under way.
+        spent: Seconds so far by what they went to, such as "rollout" and "learn".
+    """
+
+    algorithm: Any
+    source: Any
+    episodes: "EpisodeCounter"
+    spent: dict[str, float]
+
+    def collect(self) -> Outcome:
+        """Take one round of steps in every lane."""
+
+    def learn(self) -> dict[str, float]:
+        """Learn from what was collected; return the means of what the updates logged, nothing if there were none."""
+
+    def restart(self, seed: int | None = None) -> None:
+        """Go on with new episodes, of random streams that `seed` starts anew unless it is None."""
+
+    def close(self) -> None:
+        """End what runs on its own."""
+
+
+class EpisodeCounter:
+    """Returns and lengths of the episodes under way, [B] float32 and int32."""
+
+    saved = ("running_return", "running_length")
+
+    def __init__(self, lanes: int) -> None:
+        self.running_return = np.zeros(lanes, np.float32)
+        self.running_length = np.zeros(lanes, np.int32)
+        self._scratch: tuple[Any, Any] = (np.zeros((0, lanes), np.float32), np.zeros((0, lanes), np.int32))
+
+    def count(self, reward: Tensor, ended: Tensor, active: Tensor) -> tuple[Any, Any]:
+        """Take T further steps, [T, B] each; return the returns and lengths of the episodes that ended."""
+        if len(self._scratch[0]) != len(reward) + 1:
+            shape = (len(reward) + 1, len(self.running_return))
+            self._scratch = np.zeros(shape, np.float32), np.zeros(shape, np.int32)
+        totals, lengths = self._scratch
+        totals[0], lengths[0] = self.running_return, self.running_length
+        finished = episode_totals(reward, ended, active, totals, lengths)
+        self.running_return[:], self.running_length[:] = totals[0], lengths[0]
+        return finished
+
+    def forget(self) -> None:
+        """Count no episode that is under way."""
+        self.running_return[:] = 0
+        self.running_length[:] = 0
+
+
+class TorchLearner:
+    """An algorithm and the source that it asks for.
+
+    Args:
+        algorithm: Set up for `env`.
+        env: Where it acts.
+        device: Where its tensors live.
+        seed: Of the environment's lanes.
+    """
+
+    def __init__(self, algorithm: Any, env: VectorEnvironment, device: torch.device, seed: int) -> None:
+        self.algorithm = algorithm
+        self.source = algorithm.source(env, device, seed)
+        self.episodes = EpisodeCounter(env.lanes)
+        self.spent = {"rollout": 0.0, "learn": 0.0}
+        self._experience: Any = None
+
+    def collect(self) -> Outcome:
+        """Take one round of steps in every lane."""
+        started = time.perf_counter()
+        self._experience = self.source.collect(self.algorithm.act)
+        reward, ended, active = self.source.outcome()
+        returns, lengths = self.episodes.count(reward, ended, active)
+        self.spent["rollout"] += time.perf_counter() - started
+        return Outcome(int(active.sum()), returns, lengths)
+
+    def learn(self) -> dict[str, float]:
+        """Take the algorithm's updates on what was collected."""
+        started = time.perf_counter()
+        prepared = self.algorithm.prepare(self._experience)
+        logs = [self.algorithm.update(batch) for batch in self.algorithm.batches(prepared)]
+        names = dict.fromkeys(name for log in logs for name in log)
+        row = {name: float(torch.stack([log[name] for log in logs if name in log]).mean()) for name in names}
+        self.spent["learn"] += time.perf_counter() - started
+        return row
+
+    def restart(self, seed: int | None = None) -> None:
+        """Go on with new episodes."""
+        self.source.restart(seed)
+        self.episodes.forget()
+
+    def close(self) -> None:
+        """Nothing runs on its own."""
