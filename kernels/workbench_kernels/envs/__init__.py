@@ -32,6 +32,7 @@ ENVIRONMENTS: dict[str, Entry] = {
     "MinAtar/SpaceInvaders-v0": Entry("minatar_space_invaders", {"minimal": False}),
     "MinAtar/SpaceInvaders-v1": Entry("minatar_space_invaders"),
     "workbench/Bandit-v0": Entry("bandit"),
+    "workbench/CartPolePositions-v0": Entry("cartpole_positions"),
     "workbench/ConstantReward-v0": Entry("constant_reward"),
     "workbench/ContextualBandit-v0": Entry("contextual_bandit"),
     "workbench/DeepSea-v0": Entry("deep_sea"),
