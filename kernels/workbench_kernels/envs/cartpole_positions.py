@@ -8,8 +8,6 @@ al. 2023, arXiv:2303.01859) hides the same two components.
 
 import dataclasses
 
-import numpy as np
-
 from workbench_kernels.environment import Environment
 from workbench_kernels.envs import cartpole
 from workbench_kernels.spaces import Box
@@ -23,12 +21,6 @@ def observe(i, state, observation):
 
 def environment() -> Environment:
     """Build CartPolePositions."""
-    low, high = (
-        np.asarray(bound)[[cartpole.X, cartpole.THETA]] for bound in cartpole.environment().observation.bounds()
-    )
-    return dataclasses.replace(
-        cartpole.environment(),
-        id="workbench/CartPolePositions-v0",
-        observation=Box(tuple(low.tolist()), tuple(high.tolist())),
-        observe=observe,
-    )
+    whole = cartpole.environment()
+    low, high = (tuple(bound[[cartpole.X, cartpole.THETA]].tolist()) for bound in whole.observation.bounds())
+    return dataclasses.replace(whole, id="workbench/CartPolePositions-v0", observation=Box(low, high), observe=observe)
