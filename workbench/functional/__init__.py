@@ -3,8 +3,15 @@
 T: horizon, B: lanes, N: transitions of a minibatch, A: actions.
 """
 
+from workbench.functional.distributions import (
+    categorical_entropy,
+    categorical_kl,
+    log_tanh_slope,
+    normal_entropy,
+    normal_kl,
+    normal_log_prob,
+)
 from workbench.functional.policies import (
-    clipped_surrogate,
     explained_variance,
     likeliest,
     log_prob,
@@ -22,21 +29,30 @@ from workbench.functional.returns import (
     retrace,
     vtrace,
 )
+from workbench.functional.surrogates import clipped_surrogate, kl_estimate, squared_error
 
 __all__ = [
+    "categorical_entropy",
+    "categorical_kl",
     "clipped_surrogate",
     "discounted_returns",
     "episode_totals",
     "explained_variance",
     "gae",
+    "kl_estimate",
     "lambda_returns",
     "likeliest",
     "log_prob",
+    "log_tanh_slope",
     "n_step_returns",
+    "normal_entropy",
+    "normal_kl",
+    "normal_log_prob",
     "retrace",
     "sample_categorical",
     "sample_categoricals",
     "split_log_softmax",
+    "squared_error",
     "standardise",
     "vtrace",
 ]

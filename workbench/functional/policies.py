@@ -10,17 +10,6 @@ def standardise(x: Tensor, epsilon: float = 1e-8) -> Tensor:
     return (x - mean) / (variance.sqrt() + epsilon)
 
 
-def clipped_surrogate(ratio: Tensor, advantage: Tensor, clip: float) -> Tensor:
-    """Return PPO's policy loss, to be minimised (Schulman et al. 2017, eq. 7).
-
-    Args:
-        ratio: [N], pi(a|s) / pi_old(a|s).
-        advantage: [N].
-        clip: Half-width of the trusted interval around 1.
-    """
-    return -torch.min(ratio * advantage, ratio.clamp(1.0 - clip, 1.0 + clip) * advantage).mean()
-
-
 def sample_categorical(log_probs: Tensor, generator: torch.Generator) -> Tensor:
     """Draw one action [B] int64 from each row of `log_probs` [B, A], normalised, by inverting the distribution.
 

@@ -8,8 +8,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from workbench.networks.distributions import Distribution
 from workbench.networks.encoder import Flatten
-from workbench.networks.heads import Distribution
 
 ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "relu": torch.relu_,

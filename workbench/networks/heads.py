@@ -1,65 +1,28 @@
-"""What a policy's last layer means: distributions over the actions of a space. N: rows, A: choices, D: components.
+"""What a policy's last layer means: distributions over the actions of a space. N: rows, A: choices, K: numbers.
 
 A head says how many numbers it wants of a network, makes a distribution of them, and says what of a sampled action the
-environment gets. A sample is what log-probabilities are asked of, and what learners keep.
+environment gets. It computes in float32 whatever the network computed in.
 """
 
-from collections.abc import Callable
-from typing import Any, Protocol
+import math
+from typing import Any
 
 import gymnasium
+import numpy as np
+import torch
 from torch import Tensor, nn
 
 import workbench.functional as F
 from workbench.errors import InputError
+from workbench.networks.distributions import Categoricals, Mixed, Normal, SquashedNormal
+
+LOG_STD = -5.0, 2.0
+"""What the log_std of a squashed normal distribution stays between."""
 
 
-class Distribution(Protocol):
-    """Of N actions, independent of each other."""
-
-    def sample(self, generator: Any) -> Tensor:
-        """Draw actions, [N] or [N, D]."""
-
-    def mode(self) -> Tensor:
-        """Return the likeliest actions."""
-
-    def log_prob(self, action: Tensor) -> Tensor:
-        """Return the log-probability or log-density [N] of sampled actions, in nats."""
-
-    def entropy(self) -> Tensor:
-        """Return the entropies [N], in nats."""
-
-
-class Categoricals:
-    """Independent choices, one or several.
-
-    Args:
-        log_probs: [N, A] of all components side by side, normalised component by component.
-        nvec: How many choices each component has.
-        single: Whether an action is one choice [N], and not a row of D = 1.
-    """
-
-    def __init__(self, log_probs: Tensor, nvec: tuple[int, ...], single: bool) -> None:
-        self.log_probs, self._nvec, self._single = log_probs, nvec, single
-
-    def _shaped(self, action: Tensor) -> Tensor:
-        return action.squeeze(-1) if self._single else action
-
-    def sample(self, generator: Any) -> Tensor:
-        """Draw actions, int64 [N] or [N, D]."""
-        return self._shaped(F.sample_categoricals(self.log_probs, self._nvec, generator))
-
-    def mode(self) -> Tensor:
-        """Return the likeliest actions, int64 [N] or [N, D]."""
-        return self._shaped(F.likeliest(self.log_probs, self._nvec))
-
-    def log_prob(self, action: Tensor) -> Tensor:
-        """Return the log-probabilities [N] of actions."""
-        return F.log_prob(self.log_probs, self._nvec, action[:, None] if self._single else action)
-
-    def entropy(self) -> Tensor:
-        """Return the entropies [N], summed over components."""
-        return -(self.log_probs.exp() * self.log_probs).sum(-1)
+def full(out: Tensor) -> Tensor:
+    """Return `out` in float32 at least."""
+    return out.to(torch.promote_types(out.dtype, torch.float32))
 
 
 class CategoricalHead(nn.Module):
@@ -73,29 +36,143 @@ class CategoricalHead(nn.Module):
 
     def forward(self, out: Tensor, mask: Tensor | None = None) -> Categoricals:
         """Make a distribution of logits [N, A]; `mask` [N, A] bool says which choices are legal."""
-        return Categoricals(F.split_log_softmax(out, self.nvec, mask), self.nvec, self._single)
+        return Categoricals(F.split_log_softmax(full(out), self.nvec, mask), self.nvec, self._single)
 
     def outward(self, action: Tensor) -> Tensor:
         """Return what the environment gets: the choices themselves."""
         return action
 
 
-HEADS: dict[type, Callable[[Any], nn.Module]] = {
-    gymnasium.spaces.Discrete: CategoricalHead,
-    gymnasium.spaces.MultiDiscrete: CategoricalHead,
-}
-
-
-def head_for(space: Any, owner: str) -> Any:
-    """Build the head for a flat action space (`workbench.actions.ActionHeads.space`).
+class Bounds(nn.Module):
+    """Between units in which bounded components have the bounds [-1, 1], and those of a Box; others are left alone.
 
     Args:
-        space: The space.
+        space: A Box of K components.
+    """
+
+    low: Tensor
+    high: Tensor
+    centre: Tensor
+    scale: Tensor
+    least: Tensor
+
+    def __init__(self, space: Any) -> None:
+        super().__init__()
+        low, high = (np.asarray(x, np.float32).reshape(-1) for x in (space.low, space.high))
+        bounded = np.isfinite(low) & np.isfinite(high)
+        centre = np.where(bounded, low / 2 + high / 2, 0).astype(np.float32)
+        scale = np.where(bounded, high / 2 - low / 2, 1).astype(np.float32)
+        least = np.where(bounded, -1, -np.inf).astype(np.float32)
+        named = {"low": low, "high": high, "centre": centre, "scale": scale, "least": least}
+        for name, x in named.items():
+            self.register_buffer(name, torch.from_numpy(x.copy()), persistent=False)
+
+    def forward(self, action: Tensor) -> Tensor:
+        """Return [N, K] float32 in the bounds of the Box."""
+        action = action.float().clamp(self.least, -self.least)
+        return (self.centre + self.scale * action).clamp(self.low, self.high)
+
+
+class NormalHead(nn.Module):
+    """Numbers: a Box, by normal distributions whose spread the state has no say in (Schulman et al. 2015).
+
+    Samples are in units in which the bounds are [-1, 1], and may lie beyond them: what the environment gets is clipped,
+    what is kept and judged is not. Components that lack a bound are in units of their own.
+
+    Args:
+        space: The Box.
+        initial_std: Of each component, in those units.
+    """
+
+    def __init__(self, space: Any, initial_std: float = 1.0) -> None:
+        super().__init__()
+        self.outputs = math.prod(space.shape)
+        self.log_std = nn.Parameter(torch.full((self.outputs,), math.log(initial_std)))
+        self.outward = Bounds(space)
+
+    def forward(self, out: Tensor, mask: Tensor | None = None) -> Normal:  # noqa: ARG002
+        """Make a distribution of means [N, K]."""
+        mean = full(out)
+        return Normal(mean, self.log_std.expand_as(mean))
+
+
+class SquashedNormalHead(nn.Module):
+    """Numbers: a Box with bounds, by the tanh of normal distributions (Haarnoja et al. 2018, arXiv:1801.01290).
+
+    Samples lie in [-1, 1]. A network that puts out zeros explores nearly uniformly.
+
+    Args:
+        space: The Box.
         owner: Who asks, for the error.
 
     Raises:
-        InputError: If there is none for it.
+        InputError: If a component lacks a bound.
     """
-    if type(space) not in HEADS:
-        raise InputError(f"action space {space} is not discrete; {owner} needs Discrete or MultiDiscrete.")
-    return HEADS[type(space)](space)
+
+    def __init__(self, space: Any, owner: str = "SquashedNormalHead") -> None:
+        super().__init__()
+        open_ended = ~(np.isfinite(space.low) & np.isfinite(space.high)).reshape(-1)
+        if open_ended.any():
+            raise InputError(
+                f"action space {space} has no bounds for component {int(open_ended.argmax())}; {owner} squashes "
+                f"actions into their bounds, so give it a finite low and high."
+            )
+        self.outputs = 2 * math.prod(space.shape)
+        self.outward = Bounds(space)
+
+    def forward(self, out: Tensor, mask: Tensor | None = None) -> SquashedNormal:  # noqa: ARG002
+        """Make a distribution of `out` [N, 2 K]: means, then log_stds before a smooth bound that leaves 0 near 0."""
+        mean, spread = full(out).chunk(2, -1)
+        middle, half = sum(LOG_STD) / 2, (LOG_STD[1] - LOG_STD[0]) / 2
+        return SquashedNormal(mean, middle + half * torch.tanh((spread - middle) / half))
+
+
+class MixedHead(nn.Module):
+    """Choices and numbers: a Dict of `discrete` and `continuous`; one float32 row [N, D + K] a sample, choices first.
+
+    Args:
+        space: The Dict.
+        continuous: The head of the numbers.
+    """
+
+    def __init__(self, space: Any, continuous: Any) -> None:
+        super().__init__()
+        self.discrete = CategoricalHead(space["discrete"])
+        self.continuous = continuous
+        self.outputs = self.discrete.outputs + self.continuous.outputs
+
+    def forward(self, out: Tensor, mask: Tensor | None = None) -> Mixed:
+        """Make a distribution of logits [N, A] and what the head of the numbers takes, side by side.
+
+        `mask` [N, A] bool says which choices are legal.
+        """
+        logits, numbers = out.split([self.discrete.outputs, self.continuous.outputs], -1)
+        return Mixed(self.discrete(logits, mask), self.continuous(numbers), len(self.discrete.nvec))
+
+    def outward(self, action: Tensor) -> dict[str, Tensor]:
+        """Return what the environment gets: choices [N, D] int64 and numbers [N, K] float32."""
+        choices = len(self.discrete.nvec)
+        return {"discrete": action[:, :choices].long(), "continuous": self.continuous.outward(action[:, choices:])}
+
+
+def head_for(space: Any, owner: str, squashed: bool = False) -> Any:
+    """Build the head for a flat action space (`workbench.actions.ActionHeads.space`).
+
+    Args:
+        space: Discrete, MultiDiscrete, Box, or a Dict of `discrete` (MultiDiscrete) and `continuous` (Box).
+        owner: Who asks, for the error.
+        squashed: Whether numbers are squashed into their bounds, and not clipped.
+
+    Raises:
+        InputError: If there is none for it, or numbers to be squashed lack a bound.
+    """
+    if isinstance(space, gymnasium.spaces.Discrete | gymnasium.spaces.MultiDiscrete):
+        return CategoricalHead(space)
+    if isinstance(space, gymnasium.spaces.Box) and np.issubdtype(space.dtype, np.floating):
+        return SquashedNormalHead(space, owner) if squashed else NormalHead(space)
+    if isinstance(space, gymnasium.spaces.Dict) and set(space.spaces) == {"discrete", "continuous"}:
+        return MixedHead(space, head_for(space["continuous"], owner, squashed))
+    raise InputError(
+        f"action space {space} has no head; {owner} needs Discrete, MultiDiscrete, a Box of floats, or a Dict of "
+        f"`discrete` and `continuous`, as workbench.actions.ActionHeads makes them."
+    )
