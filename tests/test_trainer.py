@@ -188,8 +188,6 @@ def test_bad_arguments_are_refused(build, tmp_path):
         wb.PPO(clip=3.0)
     with pytest.raises(InputError, match=r"PPO\.epochs='four' is not of type int"):
         wb.PPO(epochs="four")
-    with pytest.raises(InputError, match="is not discrete"):
-        build("Pendulum-v1")
     with pytest.raises(InputError, match="lanes=0"):
         build(lanes=0)
     with pytest.raises(InputError, match="seed=-1"):

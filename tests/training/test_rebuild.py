@@ -145,16 +145,16 @@ def workers():
 
 
 def test_an_algorithm_that_was_refused_can_be_used_again_and_leaves_nobody_behind(tmp_path):
-    algorithm, before = small(), workers()
-    with pytest.raises(InputError, match="is not discrete") as caught:
-        wb.Trainer("Pendulum-v1", algorithm, lanes=2, backend="processes", workers=2)
+    algorithm, before = wb.PPO(horizon=4, minibatches=9, epochs=1), workers()
+    with pytest.raises(InputError, match="more than the 8 transitions") as caught:
+        wb.Trainer("Acrobot-v1", algorithm, lanes=2, backend="processes", workers=2)
     assert workers() == before, caught
     staggered = wb.make(Counter, 4, batch=2)
     with pytest.raises(InputError, match="batch=2 staggers lanes"):
         wb.Trainer(staggered, algorithm)
     staggered.reset()  # who passed it closes it
     staggered.close()
-    trainer = wb.Trainer(Counter, algorithm, lanes=2, run_dir=tmp_path / "run")
+    trainer = wb.Trainer(Counter, algorithm, lanes=3, run_dir=tmp_path / "run")
     trainer.train(8)
     trainer.close()
 
