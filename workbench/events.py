@@ -14,7 +14,7 @@ class Started:
 
 @dataclass(frozen=True)
 class Progress:
-    """One iteration (collect, update) ended; `row` is its line of metrics."""
+    """A row of metrics is complete: of one iteration (collect, update), or of several where they are quick."""
 
     steps: int
     row: dict[str, float]
@@ -39,6 +39,24 @@ class CheckpointSaved:
 
 
 @dataclass(frozen=True)
+class Evaluated:
+    """Training paused for complete greedy episodes; their `mean` return."""
+
+    steps: int
+    mean: float
+    episodes: int
+
+
+@dataclass(frozen=True)
+class RolledBack:
+    """Numbers were no longer finite at `steps`, as `reason` says; training goes on from the checkpoint at `to` steps."""
+
+    steps: int
+    to: int
+    reason: str
+
+
+@dataclass(frozen=True)
 class Stopped:
     """Training ended: `reason` is "steps", "target", "stopped" or "failed"."""
 
@@ -46,7 +64,7 @@ class Stopped:
     reason: str
 
 
-Event = Started | Progress | HyperparameterChanged | CheckpointSaved | Stopped
+Event = Started | Progress | HyperparameterChanged | CheckpointSaved | Evaluated | RolledBack | Stopped
 
 
 class Emitter:
