@@ -49,7 +49,7 @@ class Evaluated:
 
 @dataclass(frozen=True)
 class RolledBack:
-    """Numbers were no longer finite at `steps`, as `reason` says; training goes on from the checkpoint at `to` steps."""
+    """Numbers were not finite any more at `steps`, as `reason` says; training goes on from the checkpoint of `to`."""
 
     steps: int
     to: int
