@@ -138,7 +138,7 @@ class PPO:
         policy, value, _ = self.model(batch.observation, batch.fields.get("action_mask"))
         log_ratio = policy.log_prob(batch.action) - batch.log_prob
         ratio = log_ratio.exp()
-        policy_loss = F.clipped_surrogate(ratio, F.standardise(batch.advantage), self.clip)
+        policy_loss = F.clipped_surrogate(ratio, F.standardise(batch.advantage), self.clip).mean()
         value_loss = 0.5 * (value - batch.target).square().mean()
         entropy = policy.entropy().mean()
         loss = policy_loss + self.value_coefficient * value_loss - self.entropy_coefficient * entropy
