@@ -19,6 +19,7 @@ FLOORS = {
     "workbench.data": 2,
     "workbench.envs": 2,
     "workbench.checking": 3,
+    "workbench.optimisers": 3,
     "workbench.algorithms": 4,
     "workbench.training": 5,
     "workbench.ui": 6,
