@@ -31,16 +31,16 @@ class LossScale:
 
     def backward(self, loss: Tensor) -> None:
         """Add the scaled gradients of `loss` to those of the parameters."""
-        (loss * self.scale if self._enabled else loss).backward()  # type: ignore[no-untyped-call]
+        (loss * self.scale if self._enabled else loss).backward()
 
     def unscale(self, parameters: Iterable[Tensor]) -> bool:
-        """Divide the gradients by the scale; adapt it; return whether all gradients are finite, so that a step counts."""
+        """Divide the gradients by the scale, and adapt it; return whether they are finite, so that a step counts."""
         if not self._enabled:
             return True
         gradients = [x.grad for x in parameters if x.grad is not None]
         finite = all(bool(torch.isfinite(gradient).all()) for gradient in gradients)
         for gradient in gradients:
-            gradient /= self.scale
+            gradient.div_(self.scale)
         self.streak = self.streak + 1 if finite else 0
         if not finite:
             self.scale /= 2.0
