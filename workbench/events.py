@@ -2,6 +2,9 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TypeVar, get_args
+
+from workbench.errors import InputError
 
 
 @dataclass(frozen=True)
@@ -65,15 +68,22 @@ class Stopped:
 
 
 Event = Started | Progress | HyperparameterChanged | CheckpointSaved | Evaluated | RolledBack | Stopped
+KINDS: tuple[type, ...] = get_args(Event)
+Kind = TypeVar("Kind")
 
 
 class Emitter:
-    """Hand each event to every subscriber, in order of subscription, on the emitting thread."""
+    """Hand each event to every subscriber, in order of subscription, on the emitting thread.
 
-    def __init__(self) -> None:
-        self._subscribers: tuple[Callable[[Event], None], ...] = ()
+    Args:
+        failed: Told of what a callback raises, once the others have heard the event too; None to raise it then.
+    """
 
-    def subscribe(self, callback: Callable[[Event], None]) -> Callable[[], None]:
+    def __init__(self, failed: Callable[[Exception], None] | None = None) -> None:
+        self._failed = failed
+        self._subscribers: tuple[Callable[[Event], object], ...] = ()
+
+    def subscribe(self, callback: Callable[[Event], object]) -> Callable[[], None]:
         """Call `callback` with each event from now on; return the function that ends it."""
         self._subscribers = (*self._subscribers, callback)
 
@@ -82,7 +92,26 @@ class Emitter:
 
         return unsubscribe
 
+    def on(self, kind: type[Kind], callback: Callable[[Kind], object]) -> Callable[[], None]:
+        """Call `callback` with each event of one kind from now on; return the function that ends it.
+
+        Raises:
+            InputError: If `kind` is no kind of event.
+        """
+        if kind not in KINDS:
+            names = ", ".join(each.__name__ for each in KINDS)
+            raise InputError(f"kind={kind!r} is no event; choose one of workbench.events: {names}.")
+        return self.subscribe(lambda event: callback(event) if isinstance(event, kind) else None)
+
     def emit(self, event: Event) -> None:
         """Deliver `event`."""
+        errors = []
         for callback in self._subscribers:
-            callback(event)
+            try:
+                callback(event)
+            except Exception as error:  # the others hear it all the same
+                errors.append(error)
+        for error in errors:
+            if self._failed is None:
+                raise error
+            self._failed(error)

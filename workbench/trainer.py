@@ -17,7 +17,7 @@ import torch
 from workbench import envs
 from workbench.algorithms import ALGORITHMS, PPO
 from workbench.errors import AlreadyRunningError, CheckpointError, InputError, unknown_name
-from workbench.events import CheckpointSaved, Emitter, Event, Started, Stopped
+from workbench.events import CheckpointSaved, Emitter, Event, Kind, Started, Stopped
 from workbench.hyperparameters import lock, values
 from workbench.spec import spec_of
 from workbench.training import evaluation
@@ -101,7 +101,7 @@ class Trainer:
         self._evaluation_seed = seeds["evaluation"]
         self.algorithm.setup(spec_of(self.env), self.device, seeds)
         learner = TorchLearner(self.algorithm, self.env, self.device, seeds["environment"])
-        self._emitter = Emitter()
+        self._emitter = Emitter(self._callback_failed)
         self.loop = Loop(learner, self.metrics, self._emitter)
         self._thread: threading.Thread | None = None
         self._worker: threading.Thread | None = None
@@ -146,9 +146,17 @@ class Trainer:
 
         display_trainer(self)
 
-    def subscribe(self, callback: Callable[[Event], None]) -> Callable[[], None]:
-        """Call `callback` with each of `workbench.events` on the training thread; return the function that ends it."""
+    def subscribe(self, callback: Callable[[Event], object]) -> Callable[[], None]:
+        """Call `callback` with each of `workbench.events` on the training thread; return the function that ends it.
+
+        It may set live hyperparameters, `evaluate`, `save` and `stop`. What it raises ends training after the
+        present iteration, with everything saved, and `train` or `wait` raises it.
+        """
         return self._emitter.subscribe(callback)
+
+    def on(self, kind: type[Kind], callback: Callable[[Kind], object]) -> Callable[[], None]:
+        """Call `callback` with each event of one kind, such as `events.Progress`; else as `subscribe`."""
+        return self._emitter.on(kind, callback)
 
     # What a user does.
 
@@ -274,6 +282,8 @@ class Trainer:
                 self._interrupted = False
             reason = self.loop.run(self.goal, self._reached, self._checkpoint_when_due)
             self._checkpoint()
+            if self.error is not None:  # a callback's
+                reason = "failed"
         except BaseException as error:
             self.error = error
             self._interrupted |= isinstance(error, KeyboardInterrupt)
@@ -282,6 +292,11 @@ class Trainer:
             self._worker = None
             self._busy.release()
             self._emitter.emit(Stopped(self.steps, reason))
+
+    def _callback_failed(self, error: Exception) -> None:
+        """End training between two iterations, where everything can be saved."""
+        self.error = self.error or error
+        self.stop()
 
     def _reached(self) -> bool:
         """Tell whether the target return is reached: the moving mean says so, and an evaluation confirms it."""
