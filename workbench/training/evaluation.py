@@ -1,5 +1,6 @@
 """Evaluation: complete episodes of the greedy policy, in lanes of their own."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -50,8 +51,15 @@ def lanes_for(episodes: Any) -> int:
 
 
 @torch.inference_mode()
-def evaluate(algorithm: Any, env: VectorEnvironment, episodes: int, seed: int, device: torch.device) -> Evaluation:
-    """Play `episodes` episodes greedily.
+def evaluate(
+    algorithm: Any,
+    env: VectorEnvironment,
+    episodes: int,
+    seed: int,
+    device: torch.device,
+    watch: Callable[[], bool] = lambda: True,
+) -> Evaluation:
+    """Play `episodes` episodes greedily; `watch`, called before each step, says whether to go on.
 
     How many each lane plays is fixed beforehand: taking the first ones to end would favour short episodes. Each of
     several agents plays episodes of its own; a lane that has been without an agent for as long as everything before
@@ -66,7 +74,7 @@ def evaluate(algorithm: Any, env: VectorEnvironment, episodes: int, seed: int, d
     carry: Any = None
     step, busy = 0, 0
     first = torch.ones(env.lanes, dtype=torch.bool, device=device)
-    while quota.any():
+    while quota.any() and watch():
         step += 1
         if (env.active & (quota > 0)).any():
             busy = step
