@@ -43,7 +43,7 @@ def test_a_callback_hears_its_kind_of_event_on_the_training_thread_until_it_is_t
     trainer.start(2 * ITERATION)
     (thread,) = {trainer._thread}
     trainer.wait()
-    assert [type(event) for event in heard][0] is Started
+    assert isinstance(heard[0], Started)
     assert {type(event) for event in heard[1:]} == {Progress}
     assert heard[-1].steps == 2 * ITERATION
     assert threads == {thread}

@@ -14,6 +14,7 @@ import workbench.openmp  # noqa: F401
 from workbench.version import __version__
 
 if TYPE_CHECKING:
+    from workbench import events, sinks
     from workbench.algorithms import PPO
     from workbench.checking import check
     from workbench.envs import environment, make
@@ -36,10 +37,12 @@ __all__ = [
     "as_torchrl",
     "check",
     "environment",
+    "events",
     "load",
     "make",
     "play",
     "read_metrics",
+    "sinks",
 ]
 
 _HOMES = {
@@ -60,9 +63,13 @@ _HOMES = {
     "read_metrics": "workbench.training.metrics",
 }
 
+_MODULES = ("events", "sinks")
+
 
 def __getattr__(name: str) -> Any:
     """Import on first use: torch takes a second, which `workbench --help` need not wait for."""
+    if name in _MODULES:
+        return importlib.import_module(f"workbench.{name}")
     if name not in _HOMES:
         raise AttributeError(f"module 'workbench' has no attribute {name!r}")
     return getattr(importlib.import_module(_HOMES[name]), name)

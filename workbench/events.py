@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TypeVar, get_args
+from typing import Any, TypeVar, get_args
 
 from workbench.errors import InputError
 
@@ -51,6 +51,14 @@ class Evaluated:
 
 
 @dataclass(frozen=True)
+class Recorded:
+    """Training paused to record an episode: `video` is a `workbench.sinks.Video`."""
+
+    steps: int
+    video: Any
+
+
+@dataclass(frozen=True)
 class RolledBack:
     """Numbers were not finite any more at `steps`, as `reason` says; training goes on from the checkpoint of `to`."""
 
@@ -67,7 +75,7 @@ class Stopped:
     reason: str
 
 
-Event = Started | Progress | HyperparameterChanged | CheckpointSaved | Evaluated | RolledBack | Stopped
+Event = Started | Progress | HyperparameterChanged | CheckpointSaved | Evaluated | Recorded | RolledBack | Stopped
 KINDS: tuple[type, ...] = get_args(Event)
 Kind = TypeVar("Kind")
 
@@ -111,7 +119,7 @@ class Emitter:
                 callback(event)
             except Exception as error:  # the others hear it all the same
                 errors.append(error)
-        for error in errors:
+        for each in errors:
             if self._failed is None:
-                raise error
-            self._failed(error)
+                raise each
+            self._failed(each)

@@ -17,8 +17,11 @@ import torch
 from workbench import envs
 from workbench.algorithms import ALGORITHMS, PPO
 from workbench.errors import AlreadyRunningError, CheckpointError, InputError, unknown_name
-from workbench.events import CheckpointSaved, Emitter, Event, Kind, Started, Stopped
+from workbench.events import CheckpointSaved, Emitter, Event, Kind, Recorded, Started, Stopped
 from workbench.hyperparameters import lock, values
+from workbench.sinks import Video, built
+from workbench.sinks.hub import attach
+from workbench.sinks.recording import check_pictures, record
 from workbench.spec import spec_of
 from workbench.training import evaluation
 from workbench.training.checkpoints import load_checkpoint
@@ -56,6 +59,8 @@ class Trainer:
         device: Where the network lives: "cpu", "cuda", ...
         run_dir: Where the run is kept; a new folder under `runs/` if None. It is made when training begins.
         checkpoint_seconds: Least time between two automatic checkpoints.
+        sinks: Where the run is told of beside its folder: names, or objects of `workbench.sinks`.
+        record_every: Environment steps between two episodes that are recorded as a video; none if None.
 
     Raises:
         InputError: If an argument is out of range, or the algorithm cannot act in the environment.
@@ -76,13 +81,17 @@ class Trainer:
         device: str = "cpu",
         run_dir: str | Path | None = None,
         checkpoint_seconds: float = 10.0,
+        sinks: Any = (),
+        record_every: int | None = None,
     ) -> None:
+        chosen = built(sinks)
         self.seed = envs.check_seed(seed)
         self.algorithm = _algorithm(algorithm)
         self.device = _device(device)
         self.env = environment_for(env, lanes, backend, workers)
         try:
             self._set_up(run_dir, checkpoint_seconds)
+            attach(self, chosen, record_every, self._record)
         except BaseException:
             if not is_built(env):  # then nobody else could close it
                 self.env.close()
@@ -230,6 +239,19 @@ class Trainer:
         result: Evaluation = self._between_iterations(lambda: self._evaluate(episodes, chosen))
         return result
 
+    def record(self) -> Video:
+        """Record a greedy episode, its first 1,000 steps at most, as a GIF in the folder `videos` of the run.
+
+        Training that runs waits meanwhile, between two iterations. A notebook shows what this returns.
+
+        Raises:
+            InputError: If the environment has no pictures, or a package is missing.
+        """
+        check_pictures(self.env)
+        video: Video = self._between_iterations(self._record)
+        video.written()
+        return video
+
     def save(self, path: str | Path) -> Path:
         """Save everything needed to go on, or to load elsewhere: a folder with settings, metrics and a checkpoint.
 
@@ -321,6 +343,13 @@ class Trainer:
         finally:
             env.close()
 
+    def _record(self) -> Video:
+        path = self.run_dir / "videos" / f"{self.steps:015d}.gif"
+        seed = (self._evaluation_seed + self.steps) % 2**63
+        video = record(self.algorithm, self.env, path, seed, self.device)
+        self._emitter.emit(Recorded(self.steps, video))
+        return video
+
     def _between_iterations(self, work: Callable[[], Any]) -> Any:
         """Do `work` while no iteration runs: at once, or on the training thread at its next pause for breath."""
         if threading.current_thread() is self._worker:
@@ -364,7 +393,14 @@ class Trainer:
         self._emitter.emit(CheckpointSaved(self.steps, str(path)))
 
 
-def load(path: str | Path, *, env: Any = None, device: str | None = None) -> Trainer:
+def load(
+    path: str | Path,
+    *,
+    env: Any = None,
+    device: str | None = None,
+    sinks: Any = (),
+    record_every: int | None = None,
+) -> Trainer:
     """Load a trainer that was saved, or the last checkpoint of a run; training goes on where it was.
 
     Args:
@@ -372,6 +408,7 @@ def load(path: str | Path, *, env: Any = None, device: str | None = None) -> Tra
         env: The environment, where it is not found by its id (a kernel of your own, a lambda, ...). A class, a function
             or a name gets the options that the run's environment was built with.
         device: Where the network lives now; where it was if None.
+        sinks, record_every: As of `Trainer`.
 
     Raises:
         CheckpointError: If nothing there can be loaded.
@@ -390,6 +427,8 @@ def load(path: str | Path, *, env: Any = None, device: str | None = None) -> Tra
             seed=description["seed"],
             device=device or description["device"],
             run_dir=run_dir,
+            sinks=sinks,
+            record_every=record_every,
         )
         load_checkpoint(trainer, checkpoint)
         trainer.metrics.read(run_dir)
