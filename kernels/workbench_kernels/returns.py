@@ -9,6 +9,11 @@ ZERO = np.float32(0.0)
 ONE = np.float32(1.0)
 
 
+def advantage_of(reward, value, bootstrap, trace, gamma, lam):
+    """Return the advantage of one step, from the value of its successor and the advantage after it; see `gae`."""
+    return reward + gamma * bootstrap - value + gamma * lam * trace
+
+
 def gae(t, i, reward, value, next_value, terminated, ended, gamma, lam, advantage):
     """Write the generalised advantage estimate (Schulman et al. 2016, eq. 16), from the last step to the first.
 
@@ -29,8 +34,7 @@ def gae(t, i, reward, value, next_value, terminated, ended, gamma, lam, advantag
     following = ZERO if last else advantage[t + 1, i]
     bootstrap = ZERO if terminated[t, i] else next_value[t, i]
     trace = ZERO if ended[t, i] else following
-    delta = reward[t, i] + gamma * bootstrap - value[t, i]
-    advantage[t, i] = delta + gamma * lam * trace
+    advantage[t, i] = advantage_of(reward[t, i], value[t, i], bootstrap, trace, gamma, lam)
 
 
 def lambda_return(t, i, reward, next_value, terminated, ended, gamma, lam, target):

@@ -77,6 +77,18 @@ def _add(_: Any, words: Any, index: Any, amount: Any) -> Any:
 
 
 @intrinsic
+def _exchange(_: Any, words: Any, index: Any, expected: Any, value: Any) -> Any:
+    """Store `value` where `expected` stands; return whether it stood there."""
+
+    def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        place = _place(context, builder, signature.args[0], *arguments[:2])
+        pair = builder.cmpxchg(place, arguments[2], arguments[3], "seq_cst", "seq_cst")
+        return builder.extract_value(pair, 1)
+
+    return types.boolean(words, index, expected, value), codegen
+
+
+@intrinsic
 def _pause(_: Any) -> Any:
     """Tell the core that this is a spin."""
 

@@ -1,0 +1,108 @@
+"""The learner on vector units and threads: `workbench_kernels.learner`, compiled around an environment."""
+
+import functools
+import hashlib
+from collections.abc import Callable
+from pathlib import Path
+from types import FunctionType
+from typing import Any
+
+import numpy as np
+from numba.extending import overload, register_jitable
+
+from workbench_kernels.arrays import aligned
+from workbench_kernels.environment import Environment
+from workbench_kernels.learner import network, rollout, team, tiles, update
+from workbench_kernels.learner.team import TICKET
+from workbench_kernels.targets import cpu, drivers, matrix, signals
+from workbench_kernels.targets.fingerprint import fingerprint, reachable
+
+HOW = [
+    cpu.HOW,
+    matrix.chosen,
+    *(hashlib.sha256(Path(f).read_bytes()).hexdigest() for f in (__file__, matrix.__file__, signals.__file__)),
+]
+"""What decides the machine code beside the learner's functions."""
+
+_known: set[FunctionType] = {tiles.dense, tiles.transpose, tiles.row_sums, team.claim, team.advance, team.wait}  # type: ignore[arg-type]
+
+
+def _compilable(function: Callable[..., Any]) -> None:
+    """Let numba compile what `function` calls; functions as large as these are called, not inlined."""
+    for part in reachable(function):  # type: ignore[arg-type]
+        if part not in _known and part is not function:
+            register_jitable(part)
+            _known.add(part)
+
+
+SPINS = 4096
+"""Looks at a counter before a thread sleeps: some ten microseconds."""
+
+SLICE = 1000
+"""Milliseconds a thread sleeps at most before it looks again."""
+
+WORDS = signals.WORDS
+
+
+announce, await_value = register_jitable(signals._advance), register_jitable(signals._await)
+
+
+@overload(team.claim)
+def _(team, end):
+    def implementation(team, end):
+        row = TICKET * WORDS
+        while True:
+            piece = signals._load(team, row)
+            if piece >= np.uint32(end):
+                return -1
+            if signals._exchange(team, row, piece, np.uint32(piece + np.uint32(1))):
+                return np.int64(piece)
+
+    return implementation
+
+
+@overload(team.advance)
+def _(team, counter):
+    def implementation(team, counter):
+        announce(team, counter, np.uint32(1))
+
+    return implementation
+
+
+@overload(team.wait)
+def _(team, counter, value):
+    def implementation(team, counter, value):
+        while not await_value(team, counter, np.uint32(value), SPINS, SLICE):
+            pass
+
+    return implementation
+
+
+@functools.cache
+def compile_rollout(environment: Environment) -> Callable[..., Any]:
+    """Build `learner.rollout.rollout` for `environment`; threads with workspaces of their own share one team."""
+    key = fingerprint(rollout.tile_rollout, rollout.rollout, extra=[HOW, cpu._key(environment)])
+    names = cpu._names(environment)
+    body = drivers.step_together if environment.lane_major else drivers.step_apart
+    part = register_jitable(drivers.bind(body, key, **names))
+    _compilable(rollout.tile_rollout)
+    bound = register_jitable(drivers.bind(rollout.tile_rollout, key, see=names.get("see", drivers.see), part=part))
+    return cpu._compile(drivers.bind(rollout.rollout, key, tile_rollout=bound))  # type: ignore[no-any-return]
+
+
+@functools.cache
+def compile_learn() -> Callable[..., Any]:
+    """Build `learner.update.learn`; threads with workspaces of their own share one team."""
+    _compilable(update.learn)
+    return cpu._compile(drivers.bind(update.learn, fingerprint(update.learn, extra=HOW)))  # type: ignore[no-any-return]
+
+
+def new_team() -> Any:
+    """Return the counters of a team, a cache line apart."""
+    return aligned((team.COUNTERS * WORDS,), np.uint32)
+
+
+def workspace(inputs: int, width: int, depth: int, outputs: int) -> int:
+    """Return how many floats a worker's workspace has."""
+    rows: int = network.rows_of(width, depth, outputs) + inputs
+    return rows * tiles.LANES

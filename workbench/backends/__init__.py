@@ -1,0 +1,1 @@
+"""Other ways to run an algorithm than torch."""

@@ -1,0 +1,243 @@
+"""PPO as fused kernels: rollouts and updates of a multilayer perceptron on tiles of lanes that stay in the cache.
+
+It is a learner (`workbench.training.learner`) over the same algorithm: the torch network and Adam's state are views of
+the arrays that the kernels read and write, so evaluation, checkpoints and weights are torch's, bit for bit.
+
+T: horizon, B: lanes, L: lanes of a tile, P: parameters.
+"""
+
+import time
+import weakref
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import numba
+import numpy as np
+import torch
+
+from workbench.errors import EnvironmentFaultError
+from workbench.training.learner import EpisodeCounter, Outcome
+from workbench_kernels import rng
+from workbench_kernels.arrays import aligned
+from workbench_kernels.learner import network
+from workbench_kernels.learner.policy import LOGS
+from workbench_kernels.learner.tiles import LANES
+from workbench_kernels.learner.update import SHARES
+from workbench_kernels.targets import learning
+
+
+class NativeSource:
+    """The environment's lanes, stepped by the learner's kernels; what a checkpoint keeps is as of a rollout's source.
+
+    Args:
+        env: A native vector environment; reset here with `seed`.
+        horizon: T.
+        seed: Of the environment's lanes.
+    """
+
+    saved = ("env", "collected")
+
+    def __init__(self, env: Any, horizon: int, seed: int) -> None:
+        self.env, self.horizon = env, horizon
+        self.collected = 0
+        env.reset(seed=seed)
+
+    def restart(self, seed: int | None = None) -> None:
+        """Go on with new episodes, of random streams that `seed` starts anew unless it is None."""
+        self.env.reset(seed=seed)
+
+
+class NativeLearner:
+    """Collects and learns in compiled code.
+
+    Args:
+        algorithm: PPO, set up for `env`; see `native_objection` for what applies.
+        env: A native vector environment.
+        seed: Of the environment's lanes.
+        workers: Threads that share the tiles; one a core if None.
+    """
+
+    def __init__(self, algorithm: Any, env: Any, seed: int, workers: int | None = None) -> None:
+        self.algorithm = algorithm
+        self.source = NativeSource(env, algorithm.horizon, seed)
+        self.episodes = EpisodeCounter(env.lanes)
+        self.spent = {"rollout": 0.0, "learn": 0.0}
+        tiles = -(-env.lanes // LANES)
+        self.workers = min(tiles, workers or numba.get_num_threads())
+        self._tiles, self._count = tiles, tiles * algorithm.horizon
+        self._rollout, self._learn = learning.compile_rollout(env.environment), learning.compile_learn()
+        self._pool = ThreadPoolExecutor(max(1, self.workers - 1), "workbench native")
+        self._free = weakref.finalize(self, self._pool.shutdown, wait=False)
+        self._share()
+        self._allocate()
+
+    def _share(self) -> None:
+        """Make the network's parameters and Adam's state views of flat arrays."""
+        algorithm = self.algorithm
+        model, optimiser = algorithm.model, algorithm.optimiser
+        inputs, outputs = model.encoder.features, model.head.out_features
+        activation = network.ACTIVATIONS[algorithm.activation]
+        self.network = (inputs, algorithm.width, algorithm.depth, outputs, activation)
+        self._size = network.parameters_of(*self.network[:4])
+        self.parameters = aligned((self._size,), np.float32)
+        place = 0
+        for parameter in model.parameters():
+            view = self.parameters[place : place + parameter.numel()].reshape(parameter.shape)
+            view[...] = parameter.detach().numpy()
+            parameter.data = torch.from_numpy(view)
+            place += parameter.numel()
+        self._means, self._squares = aligned((self._size,), np.float32), aligned((self._size,), np.float32)
+        self._adopt(optimiser)
+        optimiser.register_load_state_dict_post_hook(self._adopt)
+
+    def _adopt(self, optimiser: torch.optim.Optimizer) -> None:
+        """Take over Adam's state: what it holds is copied, and replaced by views."""
+        place = 0
+        for parameter in self.algorithm.model.parameters():
+            state = optimiser.state[parameter]
+            for name, flat in (("exp_avg", self._means), ("exp_avg_sq", self._squares)):
+                view = flat[place : place + parameter.numel()].reshape(parameter.shape)
+                view[...] = state[name].numpy() if name in state else 0.0
+                state[name] = torch.from_numpy(view)
+            state.setdefault("step", torch.tensor(0.0))
+            place += parameter.numel()
+
+    def _allocate(self) -> None:
+        horizon, tiles, workers = self.algorithm.horizon, self._tiles, self.workers
+        inputs, width, depth, outputs, _ = self.network
+        count = self._count * LANES
+
+        def numbers(size: int, dtype: Any = np.float32) -> Any:
+            return aligned((size,), dtype)
+
+        action, end = numbers(count, np.int32), numbers(count, np.uint8)
+        log_prob, value, reward, advantage, target = (numbers(count) for _ in range(5))
+        doubt = numbers(tiles * LANES)
+        observation = numbers(count * inputs)
+        self.blocks = (observation, action, log_prob, value, reward, end, advantage, target, doubt)
+        self._finished = (numbers(count), numbers(count, np.int32), numbers(count, np.int32), numbers(tiles, np.int64))
+        self._work = [numbers(learning.workspace(inputs, width, depth, outputs)) for _ in range(workers)]
+        self._waiting = [np.zeros(LANES, np.int64) for _ in range(workers)]
+        self._gradient = numbers(self._size * SHARES)
+        self._sums = np.zeros(SHARES * len(LOGS))
+        self._team = learning.new_team()
+        self._horizon = horizon
+
+    def collect(self) -> Outcome:
+        """Take `horizon` steps in every lane."""
+        started = time.perf_counter()
+        algorithm, env = self.algorithm, self.source.env
+        seed = torch.randint(2**62, (), generator=algorithm.action_generator).item()
+        key = np.uint64(rng.stream_key(np.uint64(seed)))
+        self.blocks[-1][:] = 0
+        running = (self.episodes.running_return, self.episodes.running_length)
+        arguments = (
+            env.buffers.addresses,
+            env.lanes,
+            self._horizon,
+            env.time_limit,
+            self.parameters,
+            self.network,
+            key,
+            np.float32(algorithm.gamma),
+            np.float32(algorithm.gae_lambda),
+            self.blocks,
+            (*running, *self._finished),
+            self._team,
+        )
+        self._together(lambda worker: self._rollout(*arguments, self._work[worker], self._waiting[worker]))
+        if self.blocks[-1].any():
+            self._name_fault()
+        self.source.collected += self._horizon
+        outcome = Outcome(env.lanes * self._horizon, *self._episodes())
+        self.spent["rollout"] += time.perf_counter() - started
+        return outcome
+
+    def _together(self, work: Callable[[int], Any]) -> Any:
+        """Let every worker do `work`, worker 0 in this thread; return what that one does."""
+        self._team[:] = 0
+        others = [self._pool.submit(work, worker) for worker in range(1, self.workers)]
+        result = work(0)
+        for other in others:
+            other.result()
+        return result
+
+    def _episodes(self) -> tuple[Any, Any]:
+        """Return the returns and lengths of the episodes that ended, in order of time."""
+        returns, lengths, steps, counts = self._finished
+        share = self._horizon * LANES
+        chosen = np.concatenate([np.arange(n) + tile * share for tile, n in enumerate(counts)])
+        chosen = chosen[np.argsort(steps[chosen], kind="stable")]
+        return returns[chosen], lengths[chosen]
+
+    def learn(self) -> dict[str, float]:
+        """Take PPO's updates on minibatches of tiles."""
+        started = time.perf_counter()
+        algorithm = self.algorithm
+        generator = algorithm.shuffle_generator
+        order = np.stack([torch.randperm(self._count, generator=generator).numpy() for _ in range(algorithm.epochs)])
+        group = algorithm.optimiser.param_groups[0]
+        group["lr"] = algorithm.learning_rate
+        states = [algorithm.optimiser.state[parameter] for parameter in algorithm.model.parameters()]
+        numbers = (algorithm.clip, algorithm.entropy_coefficient, algorithm.value_coefficient)
+        self._sums[:] = 0
+        arguments = (
+            order,
+            -(-self._count // algorithm.minibatches),
+            self._horizon,
+            self.source.env.lanes,
+            self.parameters,
+            self.network,
+            self.blocks,
+            tuple(map(np.float32, numbers)),
+            (*map(float, (group["lr"], *group["betas"], group["eps"], algorithm.max_gradient_norm)),),
+            self._means,
+            self._squares,
+            int(states[0]["step"]),
+            self._gradient,
+            self._sums,
+            self._team,
+        )
+        taken, transitions, norms = self._together(
+            lambda worker: self._learn(worker == 0, *arguments, self._work[worker])
+        )
+        for state in states:
+            state["step"] += taken
+        row = self._logs(transitions) | {"gradient_norm": norms / taken}
+        self.spent["learn"] += time.perf_counter() - started
+        return row
+
+    def _logs(self, transitions: int) -> dict[str, float]:
+        means = dict(zip(LOGS, self._sums.reshape(SHARES, -1).sum(0) / transitions, strict=True))
+        error, error_square, target, target_square = (
+            means.pop(name) for name in ("error", "error_square", "target", "target_square")
+        )
+        spread = target_square - target**2
+        return means | {"explained_variance": 1.0 - (error_square - error**2) / spread if spread > 0 else np.nan}
+
+    def _name_fault(self) -> None:
+        """Say which number of which lane is none."""
+        observation, reward = self.blocks[0], self.blocks[4]
+        inputs = self.network[0]
+        shown = observation.reshape(self._tiles, self._horizon, inputs, LANES)
+        earned = reward.reshape(self._tiles, self._horizon, 1, LANES)
+        for what, numbers in (("observation", shown), ("reward", earned)):
+            bad = np.argwhere(~np.isfinite(numbers))
+            if len(bad):
+                tile, t, _, lane = bad[0]
+                value = numbers[tile, t, :, lane]
+                raise EnvironmentFaultError(
+                    f"{what} of lane {tile * LANES + lane} is {value.tolist() if what == 'observation' else value[0]} "
+                    f"at step {self.source.collected + t} of {self.source.env.id!r}; mend the environment: every "
+                    f"{what} must be finite."
+                )
+
+    def restart(self, seed: int | None = None) -> None:
+        """Go on with new episodes."""
+        self.source.restart(seed)
+        self.episodes.forget()
+
+    def close(self) -> None:
+        """End the threads."""
+        self._pool.shutdown()
