@@ -110,7 +110,7 @@ class ActorCritic(nn.Module):
             x = self._activation(layer(x))
         if memory is None:
             return x, carry
-        x, carry = memory(x.view(*lead, -1), carry, first)
+        x, carry = memory(x.view(*lead, x.shape[-1]), carry, first)
         return x.flatten(0, 1), carry
 
     def value(self, observation: Tensor, carry: Any = None, first: Tensor | None = None) -> Tensor:
