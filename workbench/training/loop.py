@@ -144,6 +144,7 @@ class Loop:
             if self.steps >= goal:
                 return "steps"
             self._note_changes()
+            self.algorithm.clock = self.steps, goal
             started, before = time.perf_counter(), self.steps
             row = self._iterate()
             elapsed = time.perf_counter() - started
@@ -177,7 +178,7 @@ class Loop:
         self.recent.extend(returns[-RECENT:].tolist())
         if len(returns):
             row |= {"episode_return": float(returns.mean()), "episode_length": float(lengths.mean())}
-        return row | {"episodes": float(self.episodes), "learning_rate": float(self.algorithm.learning_rate)}
+        return {"episodes": float(self.episodes), "learning_rate": float(self.algorithm.learning_rate)} | row
 
     def _note_changes(self) -> None:
         """Record the live hyperparameters that changed since the last iteration."""
