@@ -35,7 +35,13 @@ class Table(torch.nn.Module):
         self.policy = CategoricalHead(gymnasium.spaces.Discrete(2))
 
     def forward(self, observation, mask=None, carry=None, first=None):
-        return self.policy(torch.zeros(len(observation), 2)), self.values[observation[:, 0].long()], carry
+        return self.policy(torch.zeros(len(observation), 2)), self.value(observation), carry
+
+    def value(self, observation, carry=None, first=None):
+        return self.values[observation[:, 0].long()]
+
+    def observe(self, observation, valid=None):
+        pass
 
 
 def learned_values(environment, gamma, gae_lambda, sweeps=400):
@@ -122,6 +128,7 @@ def test_the_losses_are_the_papers():
         log_prob=-torch.rand(64, generator=draw) - 0.3,
         advantage=torch.randn(64, generator=draw),
         target=torch.randn(64, generator=draw),
+        value=torch.randn(64, generator=draw),
     )
     policy, value, _ = algorithm.model(batch.observation)
     log_probs, value = policy.log_probs.detach().double().numpy(), value.detach().double().numpy()
@@ -153,6 +160,7 @@ def test_an_update_makes_a_good_action_likelier_and_moves_the_value_to_its_targe
         log_prob=before.gather(-1, action[:, None]).squeeze(-1),
         advantage=torch.where(action == 1, 1.0, -1.0),
         target=value + 1.0,
+        value=value,
     )
     algorithm.update(batch)
     with torch.no_grad():

@@ -1,8 +1,10 @@
 """PPO: clipped-ratio policy optimisation (Schulman et al. 2017, arXiv:1707.06347).
 
-T: horizon, B: lanes, N: transitions of a minibatch, R: components of an observation, D: of an action.
+T: horizon, B: lanes, R: components of an observation, C: of a carry, N: transitions of a minibatch, L, S: steps and
+segments of one, where the network remembers and they are in order of time.
 """
 
+from collections import deque
 from collections.abc import Iterator
 from typing import Any
 
@@ -10,28 +12,33 @@ import torch
 from torch import Tensor, nn
 
 import workbench.functional as F
+from workbench.algorithms.tuned import settings
 from workbench.data import Batch, RolloutSource
+from workbench.data.segments import Draw, Segments, packed, pieces, prioritised, shuffled, unpacked
 from workbench.errors import InputError
 from workbench.hyperparameters import configurable, hyperparameter
-from workbench.networks import ActorCritic, Flatten, head_for
+from workbench.networks import ReturnNormaliser, actor_critic
+from workbench.optimisers import SCHEDULES, AdaptivePenalty, LossScale, MuonAdam, hidden_matrices
 from workbench.spec import EnvironmentSpec, VectorEnvironment
 
 
 @configurable
 class PPO:
-    """Proximal policy optimisation for discrete and multi-discrete actions, with a multilayer perceptron."""
+    """Proximal policy optimisation for any space of actions, with networks that may remember."""
 
     horizon: int = hyperparameter(32, low=1, help="environment steps per lane between updates")
     epochs: int = hyperparameter(4, low=1, help="passes over each rollout")
     minibatches: int = hyperparameter(4, low=1, help="gradient steps a pass")
-    learning_rate: float = hyperparameter(2.5e-3, low=1e-6, high=1e-1, log=True, live=True, help="of Adam")
+    learning_rate: float = hyperparameter(
+        2.5e-3, low=1e-6, high=1e-1, log=True, live=True, help="of the optimiser, before its schedule"
+    )
     gamma: float = hyperparameter(0.99, low=0.0, high=1.0, live=True, help="discount per step")
     gae_lambda: float = hyperparameter(
         0.95, low=0.0, high=1.0, live=True, help="decay of the advantage's trace per step"
     )
     clip: float = hyperparameter(0.2, low=0.0, high=1.0, live=True, help="on the probability ratio, around 1")
     entropy_coefficient: float = hyperparameter(
-        0.01, low=0.0, high=1.0, live=True, help="weight of the entropy bonus, per nat"
+        0.01, low=0.0, high=1.0, live=True, help="weight of the entropy bonus, per nat, before its schedule"
     )
     value_coefficient: float = hyperparameter(0.5, low=0.0, high=10.0, live=True, help="weight of the value loss")
     max_gradient_norm: float = hyperparameter(
@@ -41,37 +48,126 @@ class PPO:
     depth: int = hyperparameter(2, low=1, high=16, help="hidden layers")
     activation: str = hyperparameter("relu", choices=("relu", "silu", "tanh"), help="of the hidden layers")
 
-    saved = ("model", "optimiser", "action_generator", "shuffle_generator")
-    trained_on = ("observation", "action", "log_prob", "advantage", "target")
+    network: str = hyperparameter(
+        "mlp", choices=("mlp", "lstm", "gru", "transformer"), help="what stands behind the hidden layers: a memory"
+    )
+    segment: int = hyperparameter(
+        16, low=1, help="steps that are learned from in one piece, with a memory or with priorities"
+    )
+    context: int = hyperparameter(16, low=1, high=1024, help="steps that a transformer's layer sees")
+    separate_critic: bool = hyperparameter(False, help="whether the value has hidden layers of its own")
+    squashed: bool = hyperparameter(
+        False, help="whether continuous actions are squashed into their bounds, not clipped"
+    )
+    normalise_observation: bool = hyperparameter(False, help="whether the network sees standardised observations")
+    normalise_return: bool = hyperparameter(False, help="whether rewards are divided by their return's deviation")
+
+    advantage: str = hyperparameter("gae", choices=("gae", "vtrace"), help="its estimate; vtrace corrects old policies")
+    rho_clip: float = hyperparameter(1.0, low=0.0, high=10.0, live=True, help="of V-trace, on the ratio in the error")
+    c_clip: float = hyperparameter(1.0, low=0.0, high=10.0, live=True, help="of V-trace, on the ratio in the trace")
+    value_clip: float = hyperparameter(0.0, low=0.0, high=1e3, live=True, help="on the value, around the old; 0: none")
+    dual_clip: float = hyperparameter(
+        0.0, low=0.0, high=100.0, live=True, help="on the loss of bad actions, in advantages, above 1; 0: none"
+    )
+    kl_stop: float = hyperparameter(
+        0.0, low=0.0, high=10.0, live=True, help="KL in nats beyond which a rollout is left; 0: never"
+    )
+    kl_penalty: float = hyperparameter(0.0, low=0.0, high=100.0, help="first weight of the KL in the loss; 0: none")
+    kl_target: float = hyperparameter(
+        0.01, low=1e-6, high=1.0, log=True, live=True, help="KL in nats that the penalty's weight adapts to"
+    )
+    priority: float = hyperparameter(
+        0.0, low=0.0, high=1.0, live=True, help="exponent of |advantage| in the choice of segments; 0: shuffled"
+    )
+    priority_correction: float = hyperparameter(
+        0.4, low=0.0, high=1.0, live=True, help="exponent of the importances at first; 1 at the end of the run"
+    )
+
+    learning_rate_schedule: str = hyperparameter("constant", choices=tuple(SCHEDULES), help="over the run")
+    entropy_schedule: str = hyperparameter("constant", choices=tuple(SCHEDULES), help="over the run")
+    schedule_steps: int = hyperparameter(0, low=0, help="environment steps that schedules last; 0: the whole run")
+    update_rule: str = hyperparameter("adam", choices=("adam", "muon"), help="of hidden matrices; Adam for the rest")
+    accumulation: int = hyperparameter(1, low=1, help="pieces of a minibatch, for less memory; the same gradient")
+    precision: str = hyperparameter("float32", choices=("float32", "bfloat16", "float16"), help="of the network")
+    compile: bool = hyperparameter(False, help="whether torch compiles the network; needs a C++ compiler")
+
+    saved = ("model", "optimiser", "action_generator", "shuffle_generator", "returns", "penalty", "scale")
+    judged_on = ("observation", "action", "log_prob", "action_mask", "first")
+    trained_on = (*judged_on, "value", "advantage", "target")
+    clock = (0, 1)
+    """Environment steps taken, and those of the whole run; the loop keeps it."""
+
+    @classmethod
+    def tuned(cls, env: str) -> "PPO":
+        """Return PPO with hyperparameters that were found for the environment `env` (`workbench.algorithms.tuned`).
+
+        Raises:
+            UnknownNameError: If none were.
+        """
+        return cls(**settings("ppo", env))
 
     def setup(self, spec: EnvironmentSpec, device: torch.device, seeds: dict[str, int]) -> None:
         """Build the network and the optimiser for an environment of shape `spec`.
 
         Raises:
-            InputError: If the actions are not discrete, or a rollout has fewer transitions than minibatches.
+            InputError: If a hyperparameter does not fit the actions, the rollout or the network.
         """
-        policy = head_for(spec.action, "PPO")
-        if self.minibatches > self.horizon * spec.lanes:
-            raise InputError(
-                f"PPO.minibatches={self.minibatches} is more than the {self.horizon * spec.lanes} transitions of a "
-                f"rollout; lower it, or raise lanes or horizon."
-            )
         initial = torch.Generator().manual_seed(seeds["weights"])
-        self.model = ActorCritic(
-            Flatten(spec.observation),
-            policy,
+        self.model = actor_critic(
+            spec,
+            body=self.network,
             width=self.width,
             depth=self.depth,
             activation=self.activation,
+            separate=self.separate_critic,
+            normalise=self.normalise_observation,
+            squashed=self.squashed,
+            context=self.context,
             generator=initial,
+            owner="PPO",
         ).to(device)
-        self.optimiser = torch.optim.Adam(self.model.parameters(), lr=self.learning_rate, eps=1e-5)
+        ordered = self.model.carry_size > 0 or self.priority > 0.0
+        self._length = min(self.segment, self.horizon) if ordered else 1
+        self._check(spec.lanes)
+        if self.update_rule == "muon":
+            self.optimiser: Any = MuonAdam(self.model, self.learning_rate)
+        else:
+            self.optimiser = torch.optim.Adam(self.model.parameters(), lr=self.learning_rate, eps=1e-5)
+        self.returns = ReturnNormaliser(spec.lanes, self.gamma).to(device)
+        self.penalty = AdaptivePenalty(self.kl_penalty)
+        self.scale = LossScale(enabled=self.precision == "float16")
         self.action_generator = torch.Generator(device).manual_seed(seeds["actions"])
         self.shuffle_generator = torch.Generator().manual_seed(seeds["shuffle"])
+        self._divergences: deque[Tensor] = deque(maxlen=self.minibatches)
+        self._taken, self._stopped = 0, False
+        self._autocast = torch.autocast(
+            device.type, getattr(torch, self.precision), enabled=self.precision != "float32"
+        )
+        if self.compile:
+            self.model.compile()
+
+    def _check(self, lanes: int) -> None:
+        pieces = lanes * -(-self.horizon // self._length)
+        if self.minibatches > pieces:
+            what = "transitions" if self._length == 1 else f"segments of {self._length} steps"
+            raise InputError(
+                f"PPO.minibatches={self.minibatches} is more than the {pieces} {what} of a rollout; lower it, or "
+                f"raise lanes or horizon."
+            )
+        if 0.0 < self.dual_clip <= 1.0:
+            raise InputError(f"PPO.dual_clip={self.dual_clip} is not above 1; pass 3, or 0 for none.")
+        if self.update_rule == "muon" and not hidden_matrices(self.model):
+            raise InputError("PPO.update_rule='muon' has no matrix between hidden layers to follow; raise depth to 2.")
 
     def source(self, env: VectorEnvironment, device: torch.device, seed: int) -> RolloutSource:
         """Return where this algorithm's batches come from."""
         return RolloutSource(env, self.horizon, device, seed)
+
+    @property
+    def progress(self) -> float:
+        """How much of the schedules is done, from 0 to 1."""
+        steps, goal = self.clock
+        return min(1.0, steps / (self.schedule_steps or goal))
 
     @torch.inference_mode()
     def act(
@@ -81,20 +177,22 @@ class PPO:
         mode: str,
         mask: Tensor | None = None,
         first: Tensor | None = None,
-    ) -> tuple[Tensor, Any, dict[str, Tensor]]:
-        """Choose one action [B] or [B, D] int64 per lane, sampled or (mode "greedy") the likeliest.
+    ) -> tuple[Any, Any, dict[str, Tensor]]:
+        """Choose one action per lane, sampled or (mode "greedy") the likeliest.
 
         Args:
             observation: [B, R].
-            carry: Of the network, as it returned it; None at first.
+            carry: [B, C] of the network, as it returned it; None at first.
             mode: "sample" or "greedy".
             mask: [B, sum of choices] bool, which are legal; all if None.
             first: [B] bool, where an episode begins; where the carry says so if None.
 
         Returns:
-            The action, the carry, and what to store with the transition: `log_prob` and `value` [B].
+            What the environment gets, the carry, and what to store with the transition: the `action` that was sampled,
+            its `log_prob` and the `value` [B].
         """
-        policy, value, carry = self.model(observation, mask, carry, first)
+        with self._autocast:
+            policy, value, carry = self.model(observation, mask, carry, first)
         if mode == "greedy":
             return self.model.policy.outward(policy.mode()), carry, {}
         action = policy.sample(self.action_generator)
@@ -103,57 +201,131 @@ class PPO:
 
     @torch.inference_mode()
     def prepare(self, rollout: Batch) -> Batch:
-        """Return the rollout with `advantage` and the value's `target` [T, B].
+        """Return the rollout with `advantage`, the value's `target` and the `value` they start from, [T, B].
 
         The successor's value is the next step's, but for the episodes cut by a time limit: theirs is the value of the
-        observation they were cut at. A terminated episode has none.
+        observation they were cut at, with the carry of before the reset. A terminated episode has none.
         """
-        _, last_value, _ = self.model(rollout.last_observation)
-        next_value = torch.cat([rollout.value[1:], last_value[None]])
-        _, final_value, _ = self.model(rollout.final_observation)
+        carry, after = rollout.fields.get("last_carry"), None
+        if carry is not None:
+            after = torch.cat([rollout.carry[1:], carry[None]]).flatten(0, 1)[rollout.final_index]
+        with self._autocast:
+            last_value = self.model.value(rollout.last_observation, carry)
+            final_value = self.model.value(rollout.final_observation, after)
+        ratio, value = self._corrected(rollout) if self.advantage == "vtrace" else (None, rollout.value)
+        next_value = torch.cat([value[1:], last_value[None]])
         next_value.view(-1)[rollout.final_index] = final_value
-        advantage = F.gae(
-            rollout.reward,
-            rollout.value,
-            next_value,
-            rollout.terminated,
-            rollout.truncated,
-            self.gamma,
-            self.gae_lambda,
-        )
-        return Batch(**rollout.fields, advantage=advantage, target=advantage + rollout.value)
+        ends = rollout.terminated, rollout.truncated
+        reward = rollout.reward
+        if self.normalise_return:
+            reward = self.returns.normalise(reward, ends[0] | ends[1], rollout.fields.get("valid"))
+        known = (reward, value, next_value, *ends, self.gamma, self.gae_lambda)
+        if ratio is None:
+            advantage = F.gae(*known)
+            target = advantage + value
+        else:
+            target, advantage = F.vtrace(ratio, *known, self.rho_clip, self.c_clip)
+        return Batch(**rollout.fields | {"value": value, "advantage": advantage, "target": target})
+
+    def _corrected(self, rollout: Batch) -> tuple[Tensor, Tensor]:
+        """Return the present policy's ratio over the one that acted, and the present value, [T, B] each."""
+        cut = Segments(rollout, self._length)
+        batch = cut.take(self.judged_on, torch.arange(len(cut), device=cut.rows.device))
+        log_prob, _, value = self._judge(batch)
+        rows = cut.rows[cut.inside]
+        ratio, values = torch.ones_like(rollout.value), rollout.value.clone()
+        ratio.view(-1)[rows] = (log_prob - packed(batch, "log_prob")).exp()
+        values.view(-1)[rows] = value
+        return ratio, values
+
+    def _judge(self, batch: Batch) -> tuple[Tensor, ...]:
+        """Return log-probabilities, entropies and values of the transitions inside, [N] each."""
+        fields = batch.fields
+        with self._autocast:
+            given = (fields.get(name) for name in ("action_mask", "carry", "first"))
+            policy, value, _ = self.model(batch.observation, *given)
+        action = batch.action.flatten(0, 1) if "carry" in fields else batch.action
+        found = policy.log_prob(action), policy.entropy(), value
+        return tuple(x[batch.valid.flatten()] for x in found) if "valid" in fields else found
+
+    def _draws(self, cut: Segments, rollout: Batch) -> Iterator[Draw]:
+        """Yield the segments of each minibatch of one pass."""
+        size = max(1, -(-len(cut) // self.minibatches))
+        if not self.priority:
+            return shuffled(len(cut), size, self.shuffle_generator, cut.rows.device)
+        weight = torch.where(cut.inside, rollout.advantage.abs().flatten()[cut.rows], 0.0).sum(0)
+        correction = self.priority_correction + (1.0 - self.priority_correction) * self.progress
+        return prioritised(weight, self.priority, correction, size, self.minibatches, self.shuffle_generator)
 
     def batches(self, rollout: Batch) -> Iterator[Batch]:
-        """Yield the minibatches of N transitions to learn from, `epochs` times over."""
-        count = int(rollout.valid.sum()) if "valid" in rollout.fields else rollout.reward.numel()
-        size = max(1, -(-count // self.minibatches))
-        names = (*self.trained_on, "action_mask") if "action_mask" in rollout.fields else self.trained_on
-        for _ in range(self.epochs):
-            yield from rollout.minibatches(names, size, self.shuffle_generator)
+        """Yield the minibatches to learn from, `epochs` times over, or until the KL says stop.
+
+        They are of N transitions each, or of [L, S] in order of time if the network remembers.
+        """
+        cut = Segments(rollout, self._length)
+        self._taken, self._stopped = 0, False
+        self._divergences.clear()
+        for draw in (draw for _ in range(self.epochs) for draw in self._draws(cut, rollout)):
+            if self._stopped:
+                break
+            yield cut.take(self.trained_on, *draw)
+        if self.kl_penalty and self._divergences:
+            self.penalty.adapt(float(torch.stack(tuple(self._divergences)).mean()), self.kl_target)
+        # Not before: what acted and what learns must see the same.
+        self.model.observe(rollout.observation, rollout.fields.get("valid"))
 
     def update(self, batch: Batch) -> dict[str, Tensor]:
-        """Take one gradient step on a minibatch of N transitions; return the scalars to log."""
+        """Take one gradient step on a minibatch; return the scalars to log."""
+        rate = self.learning_rate * SCHEDULES[self.learning_rate_schedule](self.progress)
         for group in self.optimiser.param_groups:
-            group["lr"] = self.learning_rate
-        policy, value, _ = self.model(batch.observation, batch.fields.get("action_mask"))
-        log_ratio = policy.log_prob(batch.action) - batch.log_prob
-        ratio = log_ratio.exp()
-        policy_loss = F.clipped_surrogate(ratio, F.standardise(batch.advantage), self.clip).mean()
-        value_loss = 0.5 * (value - batch.target).square().mean()
-        entropy = policy.entropy().mean()
-        loss = policy_loss + self.value_coefficient * value_loss - self.entropy_coefficient * entropy
+            group["lr"] = rate
+        advantage = F.standardise(packed(batch, "advantage"))
+        if "importance" in batch.fields:
+            advantage = advantage * packed(batch, "importance")
+        whole = Batch(**batch.fields | {"advantage": unpacked(batch, advantage)})
         self.optimiser.zero_grad()
-        loss.backward()
-        gradient_norm = nn.utils.clip_grad_norm_(self.model.parameters(), self.max_gradient_norm)
-        self.optimiser.step()
-        with torch.no_grad():
-            return {
-                "policy_loss": policy_loss.detach(),
-                "value_loss": value_loss.detach(),
-                "entropy": entropy.detach(),
-                "gradient_norm": gradient_norm,
-                # The low-variance estimate of KL(old, new), never negative (Schulman 2020).
-                "kl": (ratio - 1.0 - log_ratio).mean(),
-                "clip_fraction": ((ratio - 1.0).abs() > self.clip).float().mean(),
-                "explained_variance": F.explained_variance(value, batch.target),
-            }
+        logs: list[dict[str, Tensor]] = []
+        values = []
+        for piece in pieces(whole, self.accumulation):
+            loss, log, value = self._loss(piece)
+            share = len(value) / len(advantage)
+            self.scale.backward(loss * share)
+            logs.append({name: x.detach() * share for name, x in log.items()})
+            values.append(value.detach())
+        log = {name: torch.stack([each[name] for each in logs]).sum() for name in logs[0]}
+        log["explained_variance"] = F.explained_variance(torch.cat(values), packed(batch, "target"))
+        log["learning_rate"] = torch.tensor(rate)
+        self._step(log)
+        return log
+
+    def _loss(self, batch: Batch) -> tuple[Tensor, dict[str, Tensor], Tensor]:
+        """Return the loss of a minibatch whose advantages are standardised, its parts, and the values [N]."""
+        log_prob, entropy, value = self._judge(batch)
+        log_ratio = log_prob - packed(batch, "log_prob")
+        ratio = log_ratio.exp()
+        error = F.squared_error(value, packed(batch, "target"), packed(batch, "value"), self.value_clip)
+        log = {
+            "policy_loss": F.clipped_surrogate(ratio, packed(batch, "advantage"), self.clip, self.dual_clip).mean(),
+            "value_loss": error.mean(),
+            "entropy": entropy.mean(),
+            "kl": F.kl_estimate(log_ratio).mean(),
+            "clip_fraction": ((ratio - 1.0).abs() > self.clip).float().mean(),
+        }
+        bonus = self.entropy_coefficient * SCHEDULES[self.entropy_schedule](self.progress)
+        loss = log["policy_loss"] + self.value_coefficient * log["value_loss"] - bonus * log["entropy"]
+        if self.kl_penalty:
+            loss = loss + self.penalty.coefficient * log["kl"]
+        return loss, log, value
+
+    def _step(self, log: dict[str, Tensor]) -> None:
+        """Follow the gradients, unless they overflowed or the policy has gone too far; add to the scalars to log."""
+        self._divergences.append(log["kl"])
+        self._stopped = bool(self.kl_stop) and float(log["kl"]) > self.kl_stop
+        if self._stopped:
+            log["updates_before_stop"] = torch.tensor(float(self._taken))
+        finite = self.scale.unscale(self.model.parameters())
+        if finite:
+            log["gradient_norm"] = nn.utils.clip_grad_norm_(self.model.parameters(), self.max_gradient_norm)
+        if finite and not self._stopped:
+            self.optimiser.step()
+            self._taken += 1

@@ -1,6 +1,6 @@
 """On-policy batches: T steps of B lanes into buffers allocated once. R: components of an observation, N = T * B."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -26,20 +26,6 @@ class Batch:
             return self.__dict__["fields"][name]  # type: ignore[no-any-return]
         except KeyError:
             raise AttributeError(f"a batch of {', '.join(self.__dict__.get('fields', ()))} has no {name!r}") from None
-
-    def minibatches(self, names: tuple[str, ...], size: int, generator: torch.Generator) -> Iterator["Batch"]:
-        """Yield the named [T, B, ...] fields in random disjoint minibatches of `size` transitions, the last a rest.
-
-        Where the batch says which transitions are `valid` [T, B], the others are left out.
-        """
-        flat = {name: self.fields[name].flatten(0, 1) for name in names}
-        if "valid" in self.fields:
-            rows = self.valid.flatten().nonzero().squeeze(-1)
-            order = rows[torch.randperm(len(rows), generator=generator).to(rows.device)]
-        else:
-            order = torch.randperm(next(iter(flat.values())).shape[0], generator=generator)
-        for chosen in order.split(size) if len(order) else ():
-            yield Batch(**{name: x.index_select(0, chosen.to(x.device)) for name, x in flat.items()})
 
 
 class RolloutSource:

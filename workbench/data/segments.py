@@ -39,7 +39,7 @@ class Segments:
         return self.rows.shape[1]
 
     def take(self, names: tuple[str, ...], chosen: Tensor, importance: Tensor | None = None) -> Batch:
-        """Return the named [T, B, ...] fields of the segments `chosen` [S'], and their `importance` [S'] where given.
+        """Return the named fields that the rollout has of the segments `chosen` [S'], and their `importance` [S'].
 
         Of an algorithm with a carry they are [L, S', ...] in order of time, with the `carry` [S', C] of each segment's
         start; where some are rests, `valid` [L, S'] says what is inside. Of others they are [N, ...], all inside.
@@ -60,6 +60,7 @@ class Segments:
         return {
             name: self._rollout.fields[name].flatten(0, 1).index_select(0, rows.flatten()).unflatten(0, rows.shape)
             for name in names
+            if name in self._rollout.fields
         }
 
 

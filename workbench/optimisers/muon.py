@@ -7,7 +7,8 @@ from torch import Tensor, nn
 def hidden_matrices(model: nn.Module) -> list[Tensor]:
     """Return the matrices [outputs, inputs] between hidden units: of no first layer, no head, no convolution."""
     outer = ("encoder.", "policy.", "trunk.0.", "head.", "critic_trunk.0.", "critic_head.")
-    return [x for name, x in model.named_parameters() if x.ndim == 2 and not name.startswith(outer)]
+    named = [(name, x) for name, x in model.named_parameters() if x.ndim == 2 and name.endswith(".weight")]
+    return [x for name, x in named if not name.startswith(outer)]
 
 
 class MuonAdam:
