@@ -159,6 +159,10 @@ class ReplaySource:
         reward, ended, active = map(torch.from_numpy, self._outcome)
         return reward, ended, active
 
+    def actions(self) -> Any:
+        """Return the actions that are remembered, [N, ...]."""
+        return self._flat["action"][self._flat["is_step"]]
+
     @torch.inference_mode()
     def collect(self, act: Act) -> "ReplaySource":
         """Take `horizon` steps in every lane, and remember them.

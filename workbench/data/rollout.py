@@ -136,6 +136,10 @@ class RolloutSource:
         frames = self._frames
         return frames["reward"][1:], frames["terminated"][1:] | frames["truncated"][1:], frames["active"][:-1]
 
+    def actions(self) -> Any:
+        """Return the actions of the newest rollout, [T, B, ...], as they are learned from."""
+        return self._fields["action"].cpu().numpy()
+
     def _remember(self, t: int, before: Tensor | None) -> None:
         """Keep the carry that step t was acted with, and hold that of lanes without an agent."""
         assert isinstance(self._carry, Tensor)
