@@ -1,1 +1,84 @@
-"""Other ways to run an algorithm than torch."""
+"""What runs an algorithm: torch, or kernels that fuse all of it where they apply."""
+
+from typing import Any
+
+import gymnasium
+import torch
+
+from workbench.errors import InputError
+from workbench.hyperparameters import declared
+from workbench.spec import VectorEnvironment
+from workbench.training.learner import Learner, TorchLearner
+
+LEARNERS = ("native", "torch")
+
+HONOURED = {
+    *("horizon", "epochs", "minibatches", "learning_rate", "gamma", "gae_lambda", "clip", "entropy_coefficient"),
+    *("value_coefficient", "max_gradient_norm", "width", "depth", "activation"),
+    *("learning_rate_schedule", "entropy_schedule", "schedule_steps"),
+    *("segment", "context", "rho_clip", "c_clip", "kl_target", "priority_correction", "compile"),
+}
+"""PPO's hyperparameters that the kernels know, and those that only matter beside one they don't."""
+
+LANES_OF_VECTORS = 16
+"""Units of a hidden layer come in vector registers."""
+
+
+def objection(algorithm: Any, env: VectorEnvironment, device: torch.device) -> str | None:
+    """Return why the native learner does not apply, in words that go on after "because"; None if it does.
+
+    Args:
+        algorithm: Not set up yet.
+        env: Where it will act.
+        device: Where its tensors would live.
+    """
+    from workbench.algorithms import PPO
+
+    if type(algorithm) is not PPO:
+        return f"it trains PPO, not {type(algorithm).__name__}"
+    for name, known in declared(algorithm).items():
+        if name not in HONOURED and getattr(algorithm, name) != known.default:
+            return f"it knows PPO.{name}={known.default!r} only, not {getattr(algorithm, name)!r}"
+    if algorithm.width % LANES_OF_VECTORS:
+        return f"PPO.width={algorithm.width} is no multiple of {LANES_OF_VECTORS}"
+    if device.type != "cpu":
+        return f"device={str(device)!r} is no CPU"
+    if env.backend != "native" or env.agents > 1:
+        return f"{env.id!r} is not stepped by kernels of one agent"
+    observation: Any = env.single_observation_space
+    if not isinstance(observation, gymnasium.spaces.Box) or observation.dtype != "float32":
+        return f"observations of {env.id!r} are no float32 numbers"
+    if len(observation.shape) > 1:
+        return f"observations of {env.id!r} are images, which want convolutions"
+    if env.action_mask is not None:
+        return f"{env.id!r} forbids actions"
+    action = env.single_action_space
+    if not isinstance(action, gymnasium.spaces.Discrete) and action.dtype != "float32":
+        return f"actions of {env.id!r} are neither choices nor float32 numbers"
+    return None
+
+
+def learner_for(
+    backend: str, algorithm: Any, env: VectorEnvironment, device: torch.device, seeds: dict[str, int]
+) -> Learner:
+    """Set `algorithm` up and return what runs it.
+
+    Args:
+        backend: "native" or "torch"; any other takes native where it applies.
+        algorithm, env, device: What to run, where, and on what.
+        seeds: Of `workbench.training.seeding.seeds_from`.
+
+    Raises:
+        InputError: If the native learner is asked for and does not apply, or the algorithm cannot act in `env`.
+    """
+    from workbench.spec import spec_of
+
+    reason = objection(algorithm, env, device)
+    if backend == "native" and reason is not None:
+        raise InputError(f"backend='native' does not apply, because {reason}; pass backend='torch'.")
+    algorithm.setup(spec_of(env), device, seeds)
+    if backend != "torch" and reason is None:
+        from workbench.backends.native import NativeLearner
+
+        return NativeLearner(algorithm, env, seeds["environment"])
+    return TorchLearner(algorithm, env, device, seeds["environment"])

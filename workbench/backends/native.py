@@ -8,7 +8,7 @@ T: horizon, B: lanes, L: lanes of a tile, P: parameters.
 
 import time
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -17,11 +17,12 @@ import numpy as np
 import torch
 
 from workbench.errors import EnvironmentFaultError
+from workbench.optimisers import SCHEDULES
 from workbench.training.learner import EpisodeCounter, Outcome
-from workbench_kernels import rng
+from workbench_kernels import Discrete, rng
 from workbench_kernels.arrays import aligned
 from workbench_kernels.learner import network
-from workbench_kernels.learner.policy import LOGS
+from workbench_kernels.learner.surrogate import LOGS
 from workbench_kernels.learner.tiles import LANES
 from workbench_kernels.learner.update import SHARES
 from workbench_kernels.targets import learning
@@ -52,7 +53,7 @@ class NativeLearner:
     """Collects and learns in compiled code.
 
     Args:
-        algorithm: PPO, set up for `env`; see `native_objection` for what applies.
+        algorithm: PPO, set up for `env`; see `workbench.backends.objection` for what applies.
         env: A native vector environment.
         seed: Of the environment's lanes.
         workers: Threads that share the tiles; one a core if None.
@@ -66,7 +67,10 @@ class NativeLearner:
         tiles = -(-env.lanes // LANES)
         self.workers = min(tiles, workers or numba.get_num_threads())
         self._tiles, self._count = tiles, tiles * algorithm.horizon
-        self._rollout, self._learn = learning.compile_rollout(env.environment), learning.compile_learn()
+        self._rollout, self._learn = (
+            learning.compile_rollout(env.environment),
+            learning.compile_learn(learning.policy_of(env.environment)),
+        )
         self._pool = ThreadPoolExecutor(max(1, self.workers - 1), "workbench native")
         self._free = weakref.finalize(self, self._pool.shutdown, wait=False)
         self._share()
@@ -79,29 +83,31 @@ class NativeLearner:
         inputs, outputs = model.encoder.features, model.head.out_features
         activation = network.ACTIVATIONS[algorithm.activation]
         self.network = (inputs, algorithm.width, algorithm.depth, outputs, activation)
-        self._size = network.parameters_of(*self.network[:4])
-        self.parameters = aligned((self._size,), np.float32)
-        place = 0
-        for parameter in model.parameters():
-            view = self.parameters[place : place + parameter.numel()].reshape(parameter.shape)
+        own = list(model.policy.parameters())
+        self._ordered = [p for p in model.parameters() if all(p is not other for other in own)] + own
+        self._size = sum(p.numel() for p in self._ordered)
+        self.parameters, self._means, self._squares = (aligned((self._size,), np.float32) for _ in range(3))
+        for parameter, view in self._views(self.parameters):
             view[...] = parameter.detach().numpy()
             parameter.data = torch.from_numpy(view)
-            place += parameter.numel()
-        self._means, self._squares = aligned((self._size,), np.float32), aligned((self._size,), np.float32)
         self._adopt(optimiser)
         optimiser.register_load_state_dict_post_hook(self._adopt)
 
+    def _views(self, flat: Any) -> Iterator[tuple[Any, Any]]:
+        """Yield each parameter with its part of a flat array: the network's, then the policy's own."""
+        place = 0
+        for parameter in self._ordered:
+            yield parameter, flat[place : place + parameter.numel()].reshape(parameter.shape)
+            place += parameter.numel()
+
     def _adopt(self, optimiser: torch.optim.Optimizer) -> None:
         """Take over Adam's state: what it holds is copied, and replaced by views."""
-        place = 0
-        for parameter in self.algorithm.model.parameters():
-            state = optimiser.state[parameter]
-            for name, flat in (("exp_avg", self._means), ("exp_avg_sq", self._squares)):
-                view = flat[place : place + parameter.numel()].reshape(parameter.shape)
+        for name, flat in (("exp_avg", self._means), ("exp_avg_sq", self._squares)):
+            for parameter, view in self._views(flat):
+                state = optimiser.state[parameter]
                 view[...] = state[name].numpy() if name in state else 0.0
                 state[name] = torch.from_numpy(view)
-            state.setdefault("step", torch.tensor(0.0))
-            place += parameter.numel()
+                state.setdefault("step", torch.tensor(0.0))
 
     def _allocate(self) -> None:
         horizon, tiles, workers = self.algorithm.horizon, self._tiles, self.workers
@@ -111,7 +117,7 @@ class NativeLearner:
         def numbers(size: int, dtype: Any = np.float32) -> Any:
             return aligned((size,), dtype)
 
-        action, end = numbers(count, np.int32), numbers(count, np.uint8)
+        action, end = self._actions(count), numbers(count, np.uint8)
         log_prob, value, reward, advantage, target = (numbers(count) for _ in range(5))
         doubt = numbers(tiles * LANES)
         observation = numbers(count * inputs)
@@ -123,6 +129,19 @@ class NativeLearner:
         self._sums = np.zeros(SHARES * len(LOGS))
         self._team = learning.new_team()
         self._horizon = horizon
+
+    def _actions(self, count: int) -> Any:
+        """Allocate what actions of `count` transitions are kept in, and note how numbers become the environment's."""
+        space = self.source.env.environment.action
+        if isinstance(space, Discrete):
+            self._bounds: tuple[Any, ...] = ()
+            return aligned((count,), np.int32)
+        low, high = (bound.reshape(-1).astype(np.float32) for bound in space.bounds())
+        closed = np.isfinite(low) & np.isfinite(high)
+        with np.errstate(invalid="ignore"):
+            centre, half = np.where(closed, (low + high) / 2, 0), np.where(closed, (high - low) / 2, 1)
+        self._bounds = (centre.astype(np.float32), half.astype(np.float32), low, high)
+        return aligned((count * len(low),), np.float32)
 
     def collect(self) -> Outcome:
         """Take `horizon` steps in every lane."""
@@ -139,6 +158,7 @@ class NativeLearner:
             env.time_limit,
             self.parameters,
             self.network,
+            self._bounds,
             key,
             np.float32(algorithm.gamma),
             np.float32(algorithm.gae_lambda),
@@ -178,9 +198,11 @@ class NativeLearner:
         generator = algorithm.shuffle_generator
         order = np.stack([torch.randperm(self._count, generator=generator).numpy() for _ in range(algorithm.epochs)])
         group = algorithm.optimiser.param_groups[0]
-        group["lr"] = algorithm.learning_rate
-        states = [algorithm.optimiser.state[parameter] for parameter in algorithm.model.parameters()]
-        numbers = (algorithm.clip, algorithm.entropy_coefficient, algorithm.value_coefficient)
+        progress = algorithm.progress
+        group["lr"] = algorithm.learning_rate * SCHEDULES[algorithm.learning_rate_schedule](progress)
+        states = [algorithm.optimiser.state[parameter] for parameter in self._ordered]
+        bonus = algorithm.entropy_coefficient * SCHEDULES[algorithm.entropy_schedule](progress)
+        numbers = (algorithm.clip, bonus, algorithm.value_coefficient)
         self._sums[:] = 0
         arguments = (
             order,
@@ -204,7 +226,7 @@ class NativeLearner:
         )
         for state in states:
             state["step"] += taken
-        row = self._logs(transitions) | {"gradient_norm": norms / taken}
+        row = self._logs(transitions) | {"gradient_norm": norms / taken, "learning_rate": group["lr"]}
         self.spent["learn"] += time.perf_counter() - started
         return row
 

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from workbench_kernels.environment import nothing
-from workbench_kernels.learner.network import forward, outputs_at, rows_of, scratch_at
-from workbench_kernels.learner.policy import choose
+from workbench_kernels.learner.categorical import choose, hand_over
+from workbench_kernels.learner.network import forward, outputs_at, parameters_of, rows_of, scratch_at
 from workbench_kernels.learner.team import claim
 from workbench_kernels.learner.tiles import LANE_COUNT, LANES
 from workbench_kernels.returns import advantage_of
@@ -70,6 +70,7 @@ def tile_rollout(
     limit,
     parameters,
     network,
+    bounds,
     key,
     gamma,
     lam,
@@ -89,7 +90,7 @@ def tile_rollout(
     low, count = np.uintp(tile * LANES), np.uintp(min(LANES, lanes - tile * LANES))
     results, scratch = outputs_at(width, depth), scratch_at(width, depth, outputs)
     values = np.uintp(results + (outputs - 1) * LANES)
-    final = rows_of(width, depth, outputs) * LANES
+    final, own = rows_of(width, depth, outputs) * LANES, parameters_of(inputs, width, depth, outputs)
     pending = 0
     ended = 0
     for t in range(horizon):
@@ -102,11 +103,10 @@ def tile_rollout(
                 observation[row + lane] = number
                 doubt[low + lane] += number - number  # stays 0 unless one is not finite
         forward(parameters, observation, seen, work, inputs, width, depth, outputs, activation)
-        choose(work, results, scratch, outputs - 1, action, log_prob, at, key, np.uint64(t), low)
+        choose(work, results, scratch, outputs - 1, parameters, own, action, log_prob, block, key, t, low)
         for lane in range(LANE_COUNT):
             value[at + lane] = work[values + lane]
-        for lane in range(count):
-            chosen[low + lane] = action[at + lane]
+        hand_over(chosen, action, block, low, count, outputs - 1, bounds)
         part(addresses, lanes, tile * LANES, min(tile * LANES + LANES, lanes), limit, True)
         for lane in range(count):
             won = earned[low + lane]
@@ -157,6 +157,7 @@ def rollout(
     limit,
     parameters,
     network,
+    bounds,
     key,
     gamma,
     lam,
@@ -171,8 +172,9 @@ def rollout(
     Args:
         addresses, lanes, limit: The environment's arrays, lanes and time limit.
         horizon: T.
-        parameters: float32, flat.
-        network: Inputs I, width, depth, outputs (the choices, and the value) and the activation.
+        parameters: float32, flat; the policy's own behind the network's.
+        network: Inputs I, width, depth, outputs (the policy's, and the value) and the activation.
+        bounds: Centre, half, low and high [K] of the actions' numbers, float32; choices have none.
         key: uint64 of 32 bits, of this rollout's random numbers.
         gamma, lam: float32, of the advantages.
         blocks: Observations, actions, log-probabilities, values, rewards, ends, advantages, targets; and [tiles * L]
@@ -187,7 +189,7 @@ def rollout(
     tile = claim(team, tiles)
     while tile >= 0:
         tile_rollout(
-            tile, addresses, lanes, horizon, limit, parameters, network, key, gamma, lam, blocks, episodes, work,
-            waiting,
+            tile, addresses, lanes, horizon, limit, parameters, network, bounds, key, gamma, lam, blocks, episodes,
+            work, waiting,
         )  # fmt: skip
         tile = claim(team, tiles)

@@ -5,8 +5,9 @@ A block is one step of one tile: L transitions. P: parameters.
 
 import numpy as np
 
+from workbench_kernels.learner.categorical import PARAMETERS, judge, slopes
 from workbench_kernels.learner.network import backward, delta_at, forward, outputs_at, parameters_of, scratch_at
-from workbench_kernels.learner.policy import LOG_ROWS, ppo_loss
+from workbench_kernels.learner.surrogate import LOG_ROWS, surrogate
 from workbench_kernels.learner.team import DONE, STARTED, advance, claim, wait
 from workbench_kernels.learner.tiles import LANES
 
@@ -45,7 +46,8 @@ def share_gradient(
     inputs, width, depth, outputs, activation = network
     observation, action, log_prob, _, _, _, advantage, target, _ = blocks
     clip, entropy_coefficient, value_coefficient = settings
-    size = parameters_of(inputs, width, depth, outputs)
+    own = parameters_of(inputs, width, depth, outputs)
+    size = own + PARAMETERS * (outputs - 1)
     first = share * size
     begin = np.uintp(first)
     for p in range(np.uintp(size)):
@@ -56,22 +58,27 @@ def share_gradient(
         delta_at(width, depth, outputs),
         scratch_at(width, depth, outputs),
     )
+    values, slope = results + (outputs - 1) * LANES, delta + (outputs - 1) * LANES
     for n in range(start + share * (stop - start) // SHARES, start + (share + 1) * (stop - start) // SHARES):
         block = order[n]
-        at, seen = block * LANES, block * inputs * LANES
+        seen = block * inputs * LANES
         filled = min(LANES, lanes - block // horizon * LANES)
         forward(parameters, observation, seen, work, inputs, width, depth, outputs, activation)
-        ppo_loss(
-            work, results, delta, scratch, outputs - 1, action, log_prob, advantage, target, at, filled, mean, inverse,
-            scale, clip, entropy_coefficient, value_coefficient, sums, share * LOG_ROWS,
+        judge(work, results, scratch, outputs - 1, parameters, own, action, block)
+        surrogate(
+            work, values, slope, scratch, log_prob, advantage, target, block * LANES, filled, mean, inverse, scale,
+            clip, value_coefficient, sums, share * LOG_ROWS,
+        )  # fmt: skip
+        slopes(
+            work, results, delta, scratch, outputs - 1, parameters, own, action, block, filled,
+            entropy_coefficient * scale, gradient, first + own,
         )  # fmt: skip
         backward(parameters, gradient, first, observation, seen, work, inputs, width, depth, outputs, activation)
 
 
-def summed(gradient, network):
+def summed(gradient, network, size):
     """Sum the shares' gradients into the first, in the parameters' order; return the square of its norm."""
-    inputs, width, depth, outputs, _ = network
-    size = parameters_of(inputs, width, depth, outputs)
+    inputs, width = network[:2]
     for share in range(1, SHARES):
         first = np.uintp(share * size)
         for p in range(np.uintp(size)):
@@ -119,7 +126,7 @@ def learn(
         mean, square: float32 [P], of Adam.
         steps: Adam's steps so far.
         gradient: float32 [SHARES * P], written; in the end it begins with the last minibatch's.
-        sums: float64 [SHARES * 9], added to, as `policy.LOGS` orders them.
+        sums: float64 [SHARES * 9], added to, as `surrogate.LOGS` orders them.
         team: The counters of `team`, all zero at first.
         work: This thread's workspace.
 
@@ -128,7 +135,7 @@ def learn(
     """
     inputs, width, depth, outputs, _ = network
     learning_rate, beta_1, beta_2, epsilon, greatest = optimiser
-    count = parameters_of(inputs, width, depth, outputs)
+    count = parameters_of(inputs, width, depth, outputs) + PARAMETERS * (outputs - 1)
     taken, transitions, norms = 0, 0, 0.0
     for epoch in range(order.shape[0]):
         row = order[epoch]
@@ -151,7 +158,7 @@ def learn(
             transitions += held
             if leads:
                 wait(team, DONE, taken * SHARES)
-                norm = np.float32(np.sqrt(summed(gradient, network)))
+                norm = np.float32(np.sqrt(summed(gradient, network, count)))
                 scale = min(ONE, np.float32(greatest) / (norm + NORM_MARGIN))
                 adam(
                     parameters, gradient, count, scale, mean, square, steps + taken, learning_rate, beta_1, beta_2,

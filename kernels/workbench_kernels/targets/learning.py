@@ -12,8 +12,9 @@ from numba.extending import overload, register_jitable
 
 from workbench_kernels.arrays import aligned
 from workbench_kernels.environment import Environment
-from workbench_kernels.learner import network, rollout, team, tiles, update
+from workbench_kernels.learner import categorical, network, normal, rollout, team, tiles, update
 from workbench_kernels.learner.team import TICKET
+from workbench_kernels.spaces import Discrete
 from workbench_kernels.targets import cpu, drivers, matrix, signals
 from workbench_kernels.targets.fingerprint import fingerprint, reachable
 
@@ -27,10 +28,10 @@ HOW = [
 _known: set[FunctionType] = {tiles.dense, tiles.transpose, tiles.row_sums, team.claim, team.advance, team.wait}  # type: ignore[arg-type]
 
 
-def _compilable(function: Callable[..., Any]) -> None:
-    """Let numba compile what `function` calls; functions as large as these are called, not inlined."""
+def _compilable(function: Callable[..., Any], *apart: Callable[..., Any]) -> None:
+    """Let numba compile what `function` calls, but for what is `apart`; functions as large are called, not inlined."""
     for part in reachable(function):  # type: ignore[arg-type]
-        if part not in _known and part is not function:
+        if part not in _known and part is not function and part not in apart:
             register_jitable(part)
             _known.add(part)
 
@@ -78,23 +79,38 @@ def _(team, counter, value):
     return implementation
 
 
+def policy_of(environment: Environment) -> Any:
+    """Return the module of the policy that acts in `environment`."""
+    return categorical if isinstance(environment.action, Discrete) else normal
+
+
 @functools.cache
 def compile_rollout(environment: Environment) -> Callable[..., Any]:
     """Build `learner.rollout.rollout` for `environment`; threads with workspaces of their own share one team."""
-    key = fingerprint(rollout.tile_rollout, rollout.rollout, extra=[HOW, cpu._key(environment)])
+    chosen = policy_of(environment)
+    policy = {"choose": chosen.choose, "hand_over": chosen.hand_over}
+    key = fingerprint(rollout.tile_rollout, rollout.rollout, *policy.values(), extra=[HOW, cpu._key(environment)])
     names = cpu._names(environment)
     body = drivers.step_together if environment.lane_major else drivers.step_apart
     part = register_jitable(drivers.bind(body, key, **names))
-    _compilable(rollout.tile_rollout)
-    bound = register_jitable(drivers.bind(rollout.tile_rollout, key, see=names.get("see", drivers.see), part=part))
+    see = names.get("see", drivers.see)
+    bound = drivers.bind(rollout.tile_rollout, key, see=see, part=part, **policy)
+    _compilable(bound, part)
+    register_jitable(bound)
     return cpu._compile(drivers.bind(rollout.rollout, key, tile_rollout=bound))  # type: ignore[no-any-return]
 
 
 @functools.cache
-def compile_learn() -> Callable[..., Any]:
-    """Build `learner.update.learn`; threads with workspaces of their own share one team."""
-    _compilable(update.learn)
-    return cpu._compile(drivers.bind(update.learn, fingerprint(update.learn, extra=HOW)))  # type: ignore[no-any-return]
+def compile_learn(policy: Any) -> Callable[..., Any]:
+    """Build `learner.update.learn` for a policy's module; threads with workspaces of their own share one team."""
+    names = {name: getattr(policy, name) for name in ("judge", "slopes", "PARAMETERS")}
+    key = fingerprint(update.learn, names["judge"], names["slopes"], extra=[HOW, policy.PARAMETERS])
+    share_gradient = drivers.bind(update.share_gradient, key, **names)
+    _compilable(share_gradient)
+    register_jitable(share_gradient)
+    driver = drivers.bind(update.learn, key, share_gradient=share_gradient, PARAMETERS=policy.PARAMETERS)
+    _compilable(driver, share_gradient)
+    return cpu._compile(driver)  # type: ignore[no-any-return]
 
 
 def new_team() -> Any:
