@@ -68,10 +68,11 @@ def attach(trainer: Trains, sinks: list[Sink], record_every: int | None, record:
         if isinstance(record_every, bool) or not isinstance(record_every, int) or record_every < 1:
             raise InputError(f"record_every={record_every!r} is no number of steps; pass an integer of at least 1.")
         check_pictures(trainer.env)
-        trainer.subscribe(Recorder(record_every, record))
         sinks = [*sinks, Folder()]
     if sinks:
         trainer.subscribe(Hub(trainer, sinks))
+    if record_every is not None:
+        trainer.subscribe(Recorder(record_every, record))
 
 
 class Folder:
@@ -127,7 +128,7 @@ class Hub:
         elif isinstance(event, Evaluated):
             _scalars(deliveries, steps, {"evaluation_return": event.mean})
         elif isinstance(event, HyperparameterChanged) and isinstance(event.new, int | float):
-            _scalars(deliveries, steps, {event.name: float(event.new)})
+            _scalars(deliveries, steps, {f"hyperparameters/{event.name}": float(event.new)})
         elif isinstance(event, Recorded):
             for each in deliveries:
                 each.offer(lambda sink: sink.video(steps, "episode", event.video.written()))

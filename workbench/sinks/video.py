@@ -43,8 +43,7 @@ class Video:
     def add(self, frame: npt.NDArray[np.uint8]) -> None:
         """Take the next frame [H, W, 3]; of a long video, every second, fourth, ... is kept."""
         if self.seen % self._stride == 0:
-            shrink = -(-max(frame.shape[:2]) // SIDE)
-            self._frames.append(np.array(frame[::shrink, ::shrink]))
+            self._frames.append(_shrunk(frame, -(-max(frame.shape[:2]) // SIDE)))
         self.seen += 1
         if len(self._frames) > FRAMES:
             self._frames = self._frames[::2]
@@ -67,6 +66,15 @@ class Video:
     def _repr_html_(self) -> str:
         data = base64.b64encode(self.written().read_bytes()).decode("ascii")
         return f'<img src="data:image/gif;base64,{data}">'
+
+
+def _shrunk(frame: npt.NDArray[np.uint8], factor: int) -> npt.NDArray[np.uint8]:
+    """Return the means of squares of `factor` pixels a side; a rest at the right and below is cut off."""
+    if factor == 1:
+        return np.array(frame)
+    height, width = frame.shape[0] // factor, frame.shape[1] // factor
+    squares = frame[: height * factor, : width * factor].reshape(height, factor, width, factor, 3)
+    return squares.mean(axis=(1, 3)).round().astype(np.uint8)
 
 
 def _write_gif(path: Path, frames: list[Any], period: float) -> None:

@@ -38,6 +38,7 @@ class WandB:
             "config": dict(run.description),
             "resume": "allow",
             "reinit": "create_new",  # a run of the user's own stays open beside it
+            "settings": {"console": "off"},  # standard output stays the program's
         }
         self._run = self._wandb.init(**{**given, **self._options})
         self._run.define_metric("*", step_metric=STEPS)
