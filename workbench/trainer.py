@@ -16,19 +16,18 @@ import torch
 
 from workbench import envs
 from workbench.algorithms import ALGORITHMS, PPO
+from workbench.backends import learner_for
 from workbench.errors import AlreadyRunningError, CheckpointError, InputError, unknown_name
 from workbench.events import CheckpointSaved, Emitter, Event, Kind, Recorded, Started, Stopped
 from workbench.hyperparameters import lock, values
 from workbench.sinks import Video, built
 from workbench.sinks.hub import attach
 from workbench.sinks.recording import check_pictures, record
-from workbench.spec import spec_of
 from workbench.training import evaluation
 from workbench.training.checkpoints import load_checkpoint
 from workbench.training.environments import description_of, environment_for, is_built, rebuilt
 from workbench.training.evaluation import Evaluation
 from workbench.training.interrupts import stop_on_interrupt
-from workbench.training.learner import TorchLearner
 from workbench.training.loop import Loop
 from workbench.training.metrics import Metrics
 from workbench.training.run_directory import RunDirectory, fresh_path, locate
@@ -54,7 +53,8 @@ class Trainer:
         algorithm: An instance such as `PPO(clip=0.1)`, a class, or a name; PPO with its defaults if None.
         seed: Of everything random: weights, actions, minibatches, environments. From 0 to 2**64 - 1.
         lanes: How many environments run side by side; 128 native ones or 16 of others if None.
-        backend: Of the environment: "auto", "native", "serial", "threads" or "processes"; see `workbench.make`.
+        backend: "native" fuses environment, network and learning in kernels; "torch" learns with torch; "auto" takes
+            native where it applies. "serial", "threads" and "processes" step environments of others (`workbench.make`).
         workers: Of the threads and processes backends; one a core if None.
         device: Where the network lives: "cpu", "cuda", ...
         run_dir: Where the run is kept; a new folder under `runs/` if None. It is made when training begins.
@@ -90,14 +90,14 @@ class Trainer:
         self.device = _device(device)
         self.env = environment_for(env, lanes, backend, workers)
         try:
-            self._set_up(run_dir, checkpoint_seconds)
+            self._set_up(backend, run_dir, checkpoint_seconds)
             attach(self, chosen, record_every, self._record)
         except BaseException:
             if not is_built(env):  # then nobody else could close it
                 self.env.close()
             raise
 
-    def _set_up(self, run_dir: str | Path | None, checkpoint_seconds: float) -> None:
+    def _set_up(self, backend: str, run_dir: str | Path | None, checkpoint_seconds: float) -> None:
         self.id = self.env.id
         path = Path(run_dir) if run_dir is not None else fresh_path(self.id, _name_of(self.algorithm))
         self.directory = RunDirectory(path)
@@ -108,8 +108,7 @@ class Trainer:
         self.error: BaseException | None = None
         seeds = seeds_from(self.seed)
         self._evaluation_seed = seeds["evaluation"]
-        self.algorithm.setup(spec_of(self.env), self.device, seeds)
-        learner = TorchLearner(self.algorithm, self.env, self.device, seeds["environment"])
+        learner = learner_for(backend, self.algorithm, self.env, self.device, seeds)
         self._emitter = Emitter(self._callback_failed)
         self.loop = Loop(learner, self.metrics, self._emitter)
         self._thread: threading.Thread | None = None
@@ -126,6 +125,11 @@ class Trainer:
     def run_dir(self) -> Path:
         """The folder that keeps the run."""
         return self.directory.path
+
+    @property
+    def backend(self) -> str:
+        """What learns: "native" or "torch"."""
+        return self.loop.learner.backend
 
     @property
     def steps(self) -> int:
@@ -148,7 +152,7 @@ class Trainer:
 
     def __repr__(self) -> str:
         name = type(self.algorithm).__name__
-        return f"<Trainer {self.id} {name} seed={self.seed}: {self.status}, {self.steps:,} steps>"
+        return f"<Trainer {self.id} {name} {self.backend} seed={self.seed}: {self.status}, {self.steps:,} steps>"
 
     def _ipython_display_(self) -> None:
         from workbench.ui import display_trainer
@@ -370,6 +374,7 @@ class Trainer:
     def _description(self) -> dict[str, Any]:
         return {
             **description_of(self.env),
+            "learner": self.backend,
             "algorithm": _name_of(self.algorithm),
             "hyperparameters": values(self.algorithm),
             "seed": self.seed,
@@ -426,6 +431,7 @@ def load(
             ALGORITHMS[name](**description["hyperparameters"]),
             seed=description["seed"],
             device=device or description["device"],
+            backend=description["learner"],
             run_dir=run_dir,
             sinks=sinks,
             record_every=record_every,

@@ -22,6 +22,7 @@ FLOORS = {
     "workbench.optimisers": 3,
     "workbench.algorithms": 4,
     "workbench.training": 5,
+    "workbench.backends": 5,
     "workbench.sinks": 6,
     "workbench.ui": 6,
     "workbench.trainer": 7,

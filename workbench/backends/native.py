@@ -59,6 +59,8 @@ class NativeLearner:
         workers: Threads that share the tiles; one a core if None.
     """
 
+    backend = "native"
+
     def __init__(self, algorithm: Any, env: Any, seed: int, workers: int | None = None) -> None:
         self.algorithm = algorithm
         self.source = NativeSource(env, algorithm.horizon, seed)

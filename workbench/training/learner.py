@@ -38,11 +38,13 @@ class Learner(Protocol):
         algorithm: The hyperparameters, the networks and the optimiser.
         source: Where experience comes from; owns the environment.
         episodes: The episodes under way.
+        backend: Its name, "native" or "torch".
         spent: Seconds so far by what they went to, such as "rollout" and "learn".
     """
 
     algorithm: Any
     source: Any
+    backend: str
     episodes: "EpisodeCounter"
     spent: dict[str, float]
 
@@ -95,6 +97,8 @@ class TorchLearner:
         device: Where its tensors live.
         seed: Of the environment's lanes.
     """
+
+    backend = "torch"
 
     def __init__(self, algorithm: Any, env: VectorEnvironment, device: torch.device, seed: int) -> None:
         self.algorithm = algorithm
