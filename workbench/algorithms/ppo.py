@@ -143,8 +143,8 @@ class PPO:
         self._autocast = torch.autocast(
             device.type, getattr(torch, self.precision), enabled=self.precision != "float32"
         )
-        if self.compile:
-            self.model.compile()
+        # Values of so many final observations stay with the network itself: each number of them would compile anew.
+        self._network = torch.compile(self.model) if self.compile else self.model
 
     def _check(self, lanes: int) -> None:
         pieces = lanes * -(-self.horizon // self._length)
@@ -192,7 +192,7 @@ class PPO:
             its `log_prob` and the `value` [B].
         """
         with self._autocast:
-            policy, value, carry = self.model(observation, mask, carry, first)
+            policy, value, carry = self._network(observation, mask, carry, first)
         if mode == "greedy":
             return self.model.policy.outward(policy.mode()), carry, {}
         action = policy.sample(self.action_generator)
@@ -243,7 +243,7 @@ class PPO:
         fields = batch.fields
         with self._autocast:
             given = (fields.get(name) for name in ("action_mask", "carry", "first"))
-            policy, value, _ = self.model(batch.observation, *given)
+            policy, value, _ = self._network(batch.observation, *given)
         action = batch.action.flatten(0, 1) if "carry" in fields else batch.action
         found = policy.log_prob(action), policy.entropy(), value
         return tuple(x[batch.valid.flatten()] for x in found) if "valid" in fields else found
@@ -285,16 +285,17 @@ class PPO:
         whole = Batch(**batch.fields | {"advantage": unpacked(batch, advantage)})
         self.optimiser.zero_grad()
         logs: list[dict[str, Tensor]] = []
-        values = []
+        values, targets = [], []
         for piece in pieces(whole, self.accumulation):
             loss, log, value = self._loss(piece)
             share = len(value) / len(advantage)
             self.scale.backward(loss * share)
             logs.append({name: x.detach() * share for name, x in log.items()})
             values.append(value.detach())
+            targets.append(packed(piece, "target"))
         log = {name: torch.stack([each[name] for each in logs]).sum() for name in logs[0]}
-        log["explained_variance"] = F.explained_variance(torch.cat(values), packed(batch, "target"))
-        log["learning_rate"] = torch.tensor(rate)
+        log["explained_variance"] = F.explained_variance(torch.cat(values), torch.cat(targets))
+        log["learning_rate"] = torch.tensor(rate, dtype=torch.float64)
         self._step(log)
         return log
 
