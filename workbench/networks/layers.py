@@ -12,11 +12,11 @@ ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "silu": nn.functional.silu,
     "tanh": torch.tanh_,
 }
-GAINS = {"relu": math.sqrt(2.0), "silu": 1.6765, "tanh": 5.0 / 3.0}
-"""What the weights before an activation start with, so that numbers neither grow nor fade from layer to layer.
+GAINS = {"relu": math.sqrt(2.0), "silu": math.sqrt(2.0), "tanh": 5.0 / 3.0}
+"""What the weights before an activation start with, so that numbers hardly fade from layer to layer and never grow.
 
-Those of relu (He et al. 2015) and silu keep the second moment of a standard normal number, g^2 E[f(z)^2] = 1; that of
-tanh is torch's, a little above, for what saturates.
+That of relu keeps their second moment (He et al. 2015). Silu comes close to relu from below; with a larger gain large
+numbers would grow. That of tanh is torch's.
 """
 
 

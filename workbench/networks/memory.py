@@ -32,20 +32,19 @@ class LSTM(nn.Module):
     def __init__(self, inputs: int, width: int, generator: torch.Generator) -> None:
         super().__init__()
         self.input = linear(inputs, 4 * width, 1.0, generator)
-        self.hidden = linear(width, 4 * width, 1.0, generator)
+        self.recurrent = linear(width, 4 * width, 1.0, generator).weight
         self.carry_size = 2 * width
         with torch.no_grad():  # the gates are input, forget, output, candidate
             self.input.bias[width : 2 * width] = 1.0
 
     def forward(self, x: Tensor, carry: Tensor, first: Tensor) -> tuple[Tensor, Tensor]:
         """Return h [L, N, width], and the carry [N, C] after the last step."""
-        inputs, keep = self.input(x), (~first)[..., None].to(carry.dtype)
         h, c = carry.chunk(2, -1)
-        out = []
-        for t in range(len(x)):
-            gates = full(inputs[t] + self.hidden(h * keep[t]))
-            i, f, o = gates[:, : 3 * h.shape[-1]].sigmoid().chunk(3, -1)
-            c = f * (c * keep[t]) + i * gates[:, 3 * h.shape[-1] :].tanh()
+        width, out = h.shape[-1], []
+        for inputs, keep in zip(self.input(x).unbind(), _kept(first, carry), strict=True):
+            gates, candidate = full(torch.addmm(inputs, h * keep, self.recurrent.t())).split([3 * width, width], -1)
+            i, f, o = gates.sigmoid().chunk(3, -1)
+            c = f * (c * keep) + i * candidate.tanh()
             h = o * c.tanh()
             out.append(h)
         return torch.stack(out), torch.cat([h, c], -1)
@@ -73,17 +72,21 @@ class GRU(nn.Module):
 
     def forward(self, x: Tensor, carry: Tensor, first: Tensor) -> tuple[Tensor, Tensor]:
         """Return h [L, N, width], and the carry [N, C] after the last step."""
-        inputs, keep = full(self.input(x)), (~first)[..., None].to(carry.dtype)
-        h, width = carry, carry.shape[-1]
-        out = []
-        for t in range(len(x)):
-            h = h * keep[t]
-            before = full(self.hidden(h))
-            r, z = (inputs[t, :, : 2 * width] + before[:, : 2 * width]).sigmoid().chunk(2, -1)
-            candidate = (inputs[t, :, 2 * width :] + r * before[:, 2 * width :]).tanh()
+        h, width, out = carry, carry.shape[-1], []
+        for inputs, keep in zip(full(self.input(x)).unbind(), _kept(first, carry), strict=True):
+            h = h * keep
+            gates, candidate = inputs.split([2 * width, width], -1)
+            recurrent, remembered = full(self.hidden(h)).split([2 * width, width], -1)
+            r, z = (gates + recurrent).sigmoid().chunk(2, -1)
+            candidate = (candidate + r * remembered).tanh()
             h = candidate + z * (h - candidate)
             out.append(h)
         return torch.stack(out), h
+
+
+def _kept(first: Tensor, carry: Tensor) -> tuple[Tensor, ...]:
+    """Return for each step what the carry is multiplied by, [N, 1]: 0 where an episode begins."""
+    return (~first)[..., None].to(carry.dtype).unbind()
 
 
 MEMORIES: dict[str, Callable[..., nn.Module]] = {"gru": GRU, "lstm": LSTM, "transformer": Transformer}
