@@ -123,7 +123,3 @@ class ReturnNormaliser(nn.Module):
             self.running.copy_(returns[t].masked_fill(ended[t] if valid is None else ended[t] & valid[t], 0.0))
         self.moments.update((returns.flatten() if valid is None else returns[valid])[:, None])
         return (reward / self.moments.std().to(reward.dtype)).clamp(-self.clip, self.clip)
-
-    def forget(self) -> None:
-        """Start anew in every lane; the statistics stay."""
-        self.running.zero_()
