@@ -6,6 +6,7 @@ T: horizon, B: lanes, C: rows a lane, R: components of an observation, N: transi
 import functools
 import math
 import tempfile
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -94,6 +95,7 @@ class ReplaySource:
     Attributes:
         collected: Steps per lane so far.
         remembered: Transitions so far, also those that newer ones have replaced.
+        spent: Seconds so far in the policy, and in the environment.
 
     Raises:
         InputError: If `capacity` is too small for the lanes.
@@ -119,6 +121,7 @@ class ReplaySource:
             )
         self.env, self.horizon, self.device = env, horizon, device
         self.collected = self.remembered = 0
+        self.spent = {"forward": 0.0, "environment": 0.0}
         self._keep = keep
         env.reset(seed=seed)
         lanes, self._count = env.lanes, -(-capacity // env.lanes)
@@ -180,11 +183,16 @@ class ReplaySource:
         for t in range(self.horizon):
             observation = torch.from_numpy(env.observation).to(self.device)
             mask = None if env.action_mask is None else torch.from_numpy(env.action_mask).to(self.device)
+            asked = time.perf_counter()
             action, _, extras = act(observation, None, "sample", mask)
+            chosen = as_numpy(action)
+            self.spent["forward"] += time.perf_counter() - asked
             self._outcome[2][t] = env.active
             lanes = np.flatnonzero(env.active)
             self._begin(lanes, extras.get("action", action).cpu().numpy())
-            env.step(as_numpy(action))
+            told = time.perf_counter()
+            env.step(chosen)
+            self.spent["environment"] += time.perf_counter() - told
             self._end()
             self.collected += 1
             self._see()

@@ -39,6 +39,10 @@ class RolloutSource:
         horizon: T, steps per lane a rollout.
         device: Where the tensors live.
         seed: Of the environment's lanes.
+
+    Attributes:
+        collected: Steps per lane so far.
+        spent: Seconds so far in the policy, and in the environment.
     """
 
     saved = ("env", "collected")
@@ -48,6 +52,7 @@ class RolloutSource:
         self.horizon = horizon
         self.device = device
         self.collected = 0
+        self.spent = {"forward": 0.0, "environment": 0.0}
         self._carry: Any = None
         self._first = torch.ones(env.lanes, dtype=torch.bool, device=device)
         self._fields: dict[str, Tensor] = {}
@@ -101,8 +106,13 @@ class RolloutSource:
             if "action_mask" in frames:
                 mask = frames["action_mask"][t].to(self.device)
             before = self._carry
+            asked = time.perf_counter()
             action, self._carry, extras = act(observation, before, "sample", mask, self._first)
-            env.step(as_numpy(action))
+            chosen = as_numpy(action)
+            told = time.perf_counter()
+            env.step(chosen)
+            self.spent["forward"] += told - asked
+            self.spent["environment"] += time.perf_counter() - told
             if isinstance(self._carry, Tensor):
                 self._remember(t, before)
             for name, x in {"action": action, **extras}.items():

@@ -39,7 +39,8 @@ class Learner(Protocol):
         source: Where experience comes from; owns the environment.
         episodes: The episodes under way.
         backend: Its name, "native" or "torch".
-        spent: Seconds so far by what they went to, such as "rollout" and "learn".
+        spent: Seconds so far by what they went to: "rollout" and "learn", and apart from these, where it is known, the
+            policy's "forward" and the "environment".
     """
 
     algorithm: Any
@@ -104,16 +105,18 @@ class TorchLearner:
         self.algorithm = algorithm
         self.source = algorithm.source(env, device, seed)
         self.episodes = EpisodeCounter(env.lanes)
-        self.spent = {"rollout": 0.0, "learn": 0.0}
+        self.spent = {**self.source.spent, "rollout": 0.0, "learn": 0.0}
         self._experience: Any = None
 
     def collect(self) -> Outcome:
         """Take one round of steps in every lane."""
-        started = time.perf_counter()
+        started, within = time.perf_counter(), sum(self.source.spent.values())
         self._experience = self.source.collect(self.algorithm.act)
         reward, ended, active = self.source.outcome()
         returns, lengths = self.episodes.count(reward, ended, active)
-        self.spent["rollout"] += time.perf_counter() - started
+        within -= sum(self.source.spent.values())
+        self.spent["rollout"] += time.perf_counter() - started + within
+        self.spent |= self.source.spent
         return Outcome(int(active.sum()), returns, lengths)
 
     def learn(self) -> dict[str, float]:
