@@ -1,5 +1,6 @@
 """On-policy batches: T steps of B lanes into buffers allocated once. R: components of an observation, N = T * B."""
 
+import time
 from collections.abc import Callable
 from typing import Any
 
