@@ -60,8 +60,9 @@ class Bounds(nn.Module):
         super().__init__()
         low, high = (np.asarray(x, np.float32).reshape(-1) for x in (space.low, space.high))
         bounded = np.isfinite(low) & np.isfinite(high)
-        centre = np.where(bounded, low / 2 + high / 2, 0).astype(np.float32)
-        scale = np.where(bounded, high / 2 - low / 2, 1).astype(np.float32)
+        inner, outer = np.where(bounded, low, -1), np.where(bounded, high, 1)
+        centre = (inner / 2 + outer / 2).astype(np.float32)
+        scale = (outer / 2 - inner / 2).astype(np.float32)
         least = np.where(bounded, -1, -np.inf).astype(np.float32)
         named = {"low": low, "high": high, "centre": centre, "scale": scale, "least": least}
         for name, x in named.items():
