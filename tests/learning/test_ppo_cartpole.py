@@ -12,14 +12,20 @@ TARGET = 475.0
 LIMIT = 1_000_000
 
 
-def reached(tmp_path, seed, limit=LIMIT):
-    trainer = wb.Trainer("CartPole-v1", wb.PPO(), seed=seed, run_dir=tmp_path / f"{seed}")
+def reached(tmp_path, seed, limit=LIMIT, backend="torch"):
+    trainer = wb.Trainer("CartPole-v1", wb.PPO(), seed=seed, run_dir=tmp_path / f"{seed}", backend=backend)
+    assert trainer.backend == backend
     trainer.train(limit, target_return=TARGET)
     return trainer.evaluate(episodes=100, seed=1000 + seed).mean
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_it_solves_cartpole(tmp_path, seed):
+def test_kernels_solve_cartpole(tmp_path, seed):
+    assert reached(tmp_path, seed, backend="native") >= TARGET
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_torch_solves_cartpole(tmp_path, seed):
     assert reached(tmp_path, seed) >= TARGET
 
 

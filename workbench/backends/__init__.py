@@ -46,10 +46,10 @@ def objection(algorithm: Any, env: VectorEnvironment, device: torch.device) -> s
     if env.backend != "native" or env.agents > 1:
         return f"{env.id!r} is not stepped by kernels of one agent"
     observation: Any = env.single_observation_space
+    if len(observation.shape or ()) > 1:
+        return f"observations of {env.id!r} are images, which want convolutions"
     if not isinstance(observation, gymnasium.spaces.Box) or observation.dtype != "float32":
         return f"observations of {env.id!r} are no float32 numbers"
-    if len(observation.shape) > 1:
-        return f"observations of {env.id!r} are images, which want convolutions"
     if env.action_mask is not None:
         return f"{env.id!r} forbids actions"
     action = env.single_action_space

@@ -100,12 +100,12 @@ def adam(parameters, gradient, size, scale, mean, square, steps, learning_rate, 
     """Take one step of Adam (Kingma and Ba 2015, algorithm 1) against `gradient` times `scale`; `steps` counts it."""
     correction = np.float32(1.0 - beta_1**steps)
     root = np.float32(np.sqrt(1.0 - beta_2**steps))
-    first, second = np.float32(beta_1), np.float32(beta_2)
+    second, new, new_square = np.float32(beta_2), np.float32(1.0 - beta_1), np.float32(1.0 - beta_2)
     rate, small = np.float32(learning_rate) / correction, np.float32(epsilon)
     for p in range(np.uintp(size)):
         slope = gradient[p] * scale
-        mean[p] += (ONE - first) * (slope - mean[p])
-        square[p] = second * square[p] + (ONE - second) * slope * slope
+        mean[p] += new * (slope - mean[p])
+        square[p] = second * square[p] + new_square * slope * slope
         parameters[p] -= rate * mean[p] / (np.sqrt(square[p]) / root + small)
 
 

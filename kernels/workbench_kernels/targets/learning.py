@@ -18,9 +18,12 @@ from workbench_kernels.spaces import Discrete
 from workbench_kernels.targets import cpu, drivers, matrix, signals
 from workbench_kernels.targets.fingerprint import fingerprint, reachable
 
+SHAPE = matrix.block()
+matrix.register(SHAPE)
+
 HOW = [
     cpu.HOW,
-    matrix.chosen,
+    SHAPE,
     *(hashlib.sha256(Path(f).read_bytes()).hexdigest() for f in (__file__, matrix.__file__, signals.__file__)),
 ]
 """What decides the machine code beside the learner's functions."""
@@ -28,12 +31,13 @@ HOW = [
 _known: set[FunctionType] = {tiles.dense, tiles.transpose, tiles.row_sums, team.claim, team.advance, team.wait}  # type: ignore[arg-type]
 
 
-def _compilable(function: Callable[..., Any], *apart: Callable[..., Any]) -> None:
-    """Let numba compile what `function` calls, but for what is `apart`; functions as large are called, not inlined."""
+def compilable(function: Callable[..., Any], *apart: Callable[..., Any]) -> Any:
+    """Let numba compile `function` and what it calls but for what is `apart`; none is inlined by force."""
     for part in reachable(function):  # type: ignore[arg-type]
-        if part not in _known and part is not function and part not in apart:
+        if part not in _known and part not in apart:
             register_jitable(part)
             _known.add(part)
+    return function
 
 
 SPINS = 4096
@@ -43,7 +47,6 @@ SLICE = 1000
 """Milliseconds a thread sleeps at most before it looks again."""
 
 WORDS = signals.WORDS
-
 
 announce, await_value = register_jitable(signals._advance), register_jitable(signals._await)
 
@@ -94,9 +97,7 @@ def compile_rollout(environment: Environment) -> Callable[..., Any]:
     body = drivers.step_together if environment.lane_major else drivers.step_apart
     part = register_jitable(drivers.bind(body, key, **names))
     see = names.get("see", drivers.see)
-    bound = drivers.bind(rollout.tile_rollout, key, see=see, part=part, **policy)
-    _compilable(bound, part)
-    register_jitable(bound)
+    bound = compilable(drivers.bind(rollout.tile_rollout, key, see=see, part=part, **policy), part)
     return cpu._compile(drivers.bind(rollout.rollout, key, tile_rollout=bound))  # type: ignore[no-any-return]
 
 
@@ -105,12 +106,9 @@ def compile_learn(policy: Any) -> Callable[..., Any]:
     """Build `learner.update.learn` for a policy's module; threads with workspaces of their own share one team."""
     names = {name: getattr(policy, name) for name in ("judge", "slopes", "PARAMETERS")}
     key = fingerprint(update.learn, names["judge"], names["slopes"], extra=[HOW, policy.PARAMETERS])
-    share_gradient = drivers.bind(update.share_gradient, key, **names)
-    _compilable(share_gradient)
-    register_jitable(share_gradient)
+    share_gradient = compilable(drivers.bind(update.share_gradient, key, **names))
     driver = drivers.bind(update.learn, key, share_gradient=share_gradient, PARAMETERS=policy.PARAMETERS)
-    _compilable(driver, share_gradient)
-    return cpu._compile(driver)  # type: ignore[no-any-return]
+    return cpu._compile(compilable(driver))  # type: ignore[no-any-return]
 
 
 def new_team() -> Any:

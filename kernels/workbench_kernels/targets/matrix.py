@@ -33,14 +33,7 @@ def block() -> Block:
     return Block(4, 2, 8) if features.get("avx2") else Block(4, 2, 4)
 
 
-chosen = block()
 WEBASSEMBLY = Block(4, 2, 4)
-
-
-def choose(shape: Block) -> None:
-    """Compile for registers of this shape from now on; for the process that emits WebAssembly."""
-    global chosen
-    chosen = shape
 
 
 def _pointer(context: Any, builder: Any, kind: Any, array: Any, at: Any) -> Any:
@@ -191,102 +184,83 @@ class _Emitter:
             b.store(b.fadd(b.load(target), b.extract_element(total, ir.Constant(ir.IntType(32), 0))), target)
 
 
-@intrinsic
-def _dense(_, out, at, weight, place, row, column, x, source, rows, inner, columns, start):
-    signature = types.void(
-        out,
-        types.intp,
-        weight,
-        types.intp,
-        types.intp,
-        types.intp,
-        x,
-        types.intp,
-        types.intp,
-        types.intp,
-        types.intp,
-        types.intp,
-    )
+def intrinsics(shape: Block) -> tuple[Any, Any, Any]:
+    """Return `dense`, `transpose` and `row_sums` of `workbench_kernels.learner.tiles`, for registers of this shape."""
 
-    def codegen(context: Any, builder: Any, sig: Any, arguments: Any) -> Any:
-        out, at, weight, place, row, column, x, source, rows, inner, columns, start = arguments
-        kinds = sig.args
+    def emitter(builder: Any) -> _Emitter:
+        # Called, not inlined: each is a page of machine code, and is named many times.
         builder.function.attributes.add("noinline")
-        emitter = _Emitter(builder, chosen)
-        emitter.matrix(
-            _pointer(context, builder, kinds[0], out, at),
-            context.make_array(kinds[2])(context, builder, weight).data,
-            _pointer(context, builder, kinds[2], weight, place),
-            row,
-            column,
-            _pointer(context, builder, kinds[6], x, source),
-            rows,
-            inner,
-            columns,
-            start,
-        )
-        return context.get_dummy_value()
+        return _Emitter(builder, shape)
 
-    return signature, codegen
+    @intrinsic
+    def dense(_, out, at, weight, place, row, column, x, source, rows, inner, columns, start):
+        def codegen(context, builder, signature, arguments):
+            out, at, weight, place, row, column, x, source, rows, inner, columns, start = arguments
+            kinds = signature.args
+            emitter(builder).matrix(
+                _pointer(context, builder, kinds[0], out, at),
+                context.make_array(kinds[2])(context, builder, weight).data,
+                _pointer(context, builder, kinds[2], weight, place),
+                row,
+                column,
+                _pointer(context, builder, kinds[6], x, source),
+                rows,
+                inner,
+                columns,
+                start,
+            )
+            return context.get_dummy_value()
 
+        place = types.intp
+        kinds = (out, place, weight, place, place, place, x, place, place, place, place, place)
+        return types.void(*kinds), codegen
 
-@overload(tiles.dense)
-def _(out, at, weight, place, row, column, x, source, rows, inner, columns, start):
-    def implementation(out, at, weight, place, row, column, x, source, rows, inner, columns, start):
-        _dense(out, at, weight, place, row, column, x, source, rows, inner, columns, start)
+    @intrinsic
+    def transpose(_, out, at, x, source, rows, columns):
+        def codegen(context, builder, signature, arguments):
+            out, at, x, source, rows, columns = arguments
+            target = _pointer(context, builder, signature.args[0], out, at)
+            given = _pointer(context, builder, signature.args[2], x, source)
+            emitter(builder).transpose(target, given, rows, columns)
+            return context.get_dummy_value()
 
-    return implementation
+        return types.void(out, types.intp, x, types.intp, types.intp, types.intp), codegen
 
+    @intrinsic
+    def row_sums(_, out, at, x, source, rows, columns):
+        def codegen(context, builder, signature, arguments):
+            out, at, x, source, rows, columns = arguments
+            target = _pointer(context, builder, signature.args[0], out, at)
+            given = _pointer(context, builder, signature.args[2], x, source)
+            emitter(builder).row_sums(target, given, rows, columns)
+            return context.get_dummy_value()
 
-@intrinsic
-def _transpose(_, out, at, x, source, rows, columns):
-    signature = types.void(out, types.intp, x, types.intp, types.intp, types.intp)
+        return types.void(out, types.intp, x, types.intp, types.intp, types.intp), codegen
 
-    def codegen(context: Any, builder: Any, sig: Any, arguments: Any) -> Any:
-        out, at, x, source, rows, columns = arguments
-        builder.function.attributes.add("noinline")
-        emitter = _Emitter(builder, chosen)
-        emitter.transpose(
-            _pointer(context, builder, sig.args[0], out, at),
-            _pointer(context, builder, sig.args[2], x, source),
-            rows,
-            columns,
-        )
-        return context.get_dummy_value()
-
-    return signature, codegen
-
-
-@overload(tiles.transpose)
-def _(out, at, x, source, rows, columns):
-    def implementation(out, at, x, source, rows, columns):
-        _transpose(out, at, x, source, rows, columns)
-
-    return implementation
+    return dense, transpose, row_sums
 
 
-@intrinsic
-def _row_sums(_, out, at, x, source, rows, columns):
-    signature = types.void(out, types.intp, x, types.intp, types.intp, types.intp)
+def register(shape: Block) -> None:
+    """Let compiled code find the intrinsics where it names the functions; once a process."""
+    quick_dense, quick_transpose, quick_row_sums = intrinsics(shape)
 
-    def codegen(context: Any, builder: Any, sig: Any, arguments: Any) -> Any:
-        out, at, x, source, rows, columns = arguments
-        builder.function.attributes.add("noinline")
-        emitter = _Emitter(builder, chosen)
-        emitter.row_sums(
-            _pointer(context, builder, sig.args[0], out, at),
-            _pointer(context, builder, sig.args[2], x, source),
-            rows,
-            columns,
-        )
-        return context.get_dummy_value()
+    @overload(tiles.dense)
+    def _(out, at, weight, place, row, column, x, source, rows, inner, columns, start):
+        def implementation(out, at, weight, place, row, column, x, source, rows, inner, columns, start):
+            quick_dense(out, at, weight, place, row, column, x, source, rows, inner, columns, start)
 
-    return signature, codegen
+        return implementation
 
+    @overload(tiles.transpose)
+    def _(out, at, x, source, rows, columns):
+        def implementation(out, at, x, source, rows, columns):
+            quick_transpose(out, at, x, source, rows, columns)
 
-@overload(tiles.row_sums)
-def _(out, at, x, source, rows, columns):
-    def implementation(out, at, x, source, rows, columns):
-        _row_sums(out, at, x, source, rows, columns)
+        return implementation
 
-    return implementation
+    @overload(tiles.row_sums)
+    def _(out, at, x, source, rows, columns):
+        def implementation(out, at, x, source, rows, columns):
+            quick_row_sums(out, at, x, source, rows, columns)
+
+        return implementation

@@ -1,0 +1,297 @@
+"""The native learner against torch's: weights, losses, gradients and checkpoints; and the environment's own steps."""
+
+import numpy as np
+import pytest
+import torch
+
+import workbench as wb
+from tests.algorithms import onestate
+from workbench.algorithms import PPO
+from workbench.backends import HONOURED, objection
+from workbench.backends.native import NativeLearner
+from workbench.data import Batch
+from workbench.envs import make
+from workbench.errors import EnvironmentFaultError, InputError
+from workbench.hyperparameters import declared
+from workbench.spec import spec_of
+from workbench.training.seeding import seeds_from
+from workbench_kernels.learner.rollout import TERMINATED, TRUNCATED
+from workbench_kernels.learner.tiles import LANES
+
+CPU = torch.device("cpu")
+
+
+def native(env, lanes=70, seed=0, workers=2, **settings):
+    env = make(env, lanes)
+    algorithm, seeds = PPO(**settings), seeds_from(seed)
+    assert objection(algorithm, env, CPU) is None
+    algorithm.setup(spec_of(env), CPU, seeds)
+    return NativeLearner(algorithm, env, seeds["environment"], workers)
+
+
+def rollout_of(learner):
+    """What was remembered, as torch's learner keeps it: [T, B, ...]."""
+    horizon, lanes, tiles = learner.algorithm.horizon, learner.source.env.lanes, learner._tiles
+    names = ("observation", "action", "log_prob", "value", "reward", "end", "advantage", "target")
+
+    def ordered(x):
+        x = x.reshape(tiles, horizon, -1, LANES).transpose(1, 0, 3, 2)
+        return torch.from_numpy(x.reshape(horizon, tiles * LANES, -1)[:, :lanes].copy())
+
+    fields = {name: ordered(x) for name, x in zip(names, learner.blocks[:8], strict=True)}
+    single = [name for name in names if name != "observation" and fields[name].shape[-1] == 1]
+    discrete = fields["action"].dtype == torch.int32
+    fields |= {name: fields[name].squeeze(-1) for name in single if discrete or name != "action"}
+    if discrete:
+        fields["action"] = fields["action"].long()
+    return Batch(**fields)
+
+
+@pytest.fixture(params=["CartPole-v1", "Pendulum-v1"])
+def env(request):
+    return request.param
+
+
+@pytest.mark.parametrize("activation", ["relu", "tanh", "silu"])
+@pytest.mark.parametrize("depth", [1, 3])
+def test_losses_gradients_and_updates_are_torchs(env, depth, activation):
+    learner = native(env, horizon=5, epochs=1, minibatches=1, width=32, depth=depth, activation=activation)
+    algorithm = learner.algorithm
+    with torch.no_grad():
+        for parameter in algorithm.model.parameters():
+            parameter.add_(0.1 * torch.randn(parameter.shape, generator=torch.Generator().manual_seed(1)))
+    learner.collect()
+    rollout = rollout_of(learner)
+    policy, value, _ = algorithm.model(rollout.observation.flatten(0, 1))
+    torch.testing.assert_close(
+        policy.log_prob(rollout.action.flatten(0, 1)), rollout.log_prob.flatten(), atol=1e-5, rtol=0
+    )
+    torch.testing.assert_close(value, rollout.value.flatten(), atol=1e-5, rtol=1e-5)
+    # Old policies, so that some ratios are clipped.
+    learner.blocks[2][:] += 0.3 * np.random.default_rng(0).normal(size=len(learner.blocks[2])).astype(np.float32)
+    rollout = rollout_of(learner)
+    batch = Batch(**{name: x.flatten(0, 1) for name, x in rollout.fields.items()})
+    before = learner.parameters.copy()
+    ours = learner.learn()
+    gradient, after = learner._gradient[: learner._size].copy(), learner.parameters.copy()
+    learner.parameters[:] = before
+    learner._means[:] = learner._squares[:] = 0
+    for state in algorithm.optimiser.state.values():
+        state["step"].zero_()
+    theirs = {name: float(x) for name, x in algorithm.update(batch).items()}
+    assert 0.05 < theirs["clip_fraction"] < 0.95
+    assert ours == pytest.approx({name: theirs[name] for name in ours}, rel=1e-5, abs=1e-5)
+    norm = theirs["gradient_norm"]
+    assert norm > algorithm.max_gradient_norm
+    wanted = (
+        np.concatenate([p.grad.numpy().ravel() for p in learner._ordered]) * (norm + 1e-6) / algorithm.max_gradient_norm
+    )
+    np.testing.assert_allclose(gradient, wanted, atol=1e-5 * max(1.0, np.abs(wanted).max()))
+    np.testing.assert_allclose(after, learner.parameters, atol=2e-6)
+    assert np.abs(after - before).max() > 1e-3
+
+
+def test_rollouts_are_the_environments_own_steps(env):
+    learner = native(env, lanes=70, horizon=260, minibatches=1)
+    twin = make(env, 70)
+    twin.reset(seed=seeds_from(0)["environment"])
+    finished, running, length = [], np.zeros(70), np.zeros(70, int)
+    found = []
+    for _ in range(2):
+        outcome = learner.collect()
+        assert outcome.steps == 70 * 260
+        found += zip(outcome.returns.tolist(), outcome.lengths.tolist(), strict=True)
+        rollout = rollout_of(learner)
+        finals = []
+        for t in range(260):
+            np.testing.assert_array_equal(rollout.observation[t], twin.observation)
+            outward = learner.algorithm.model.policy.outward(rollout.action[t]).numpy()
+            _, reward, terminated, truncated, _ = twin.step(outward)
+            np.testing.assert_allclose(rollout.reward[t], reward, atol=1e-5)
+            np.testing.assert_array_equal(rollout.end[t] == TERMINATED, terminated)
+            np.testing.assert_array_equal(rollout.end[t] == TRUNCATED, truncated & ~terminated)
+            running += reward
+            length += 1
+            for lane in np.flatnonzero(terminated | truncated):
+                finished.append((running[lane], length[lane]))
+                running[lane], length[lane] = 0, 0
+            finals.append(torch.from_numpy(twin.final_observation.copy()))
+        check_advantages(learner, rollout, finals, twin)
+    assert len(finished) > 70
+    np.testing.assert_allclose(found, finished, rtol=1e-5)
+
+
+def check_advantages(learner, rollout, finals, twin):
+    """Against the torch kernels, with values of the observations that episodes were cut at."""
+    import workbench.functional as F
+
+    algorithm = learner.algorithm
+    with torch.no_grad():
+        last = algorithm.model.value(torch.from_numpy(twin.observation.copy()))
+        final = torch.stack([algorithm.model.value(x) for x in finals])
+    following = torch.cat([rollout.value[1:], last[None]])
+    cut = rollout.end == TRUNCATED
+    assert cut.any() or twin.time_limit > 260
+    following = torch.where(cut, final, following)
+    advantage = F.gae(
+        rollout.reward, rollout.value, following, rollout.end == TERMINATED, cut, algorithm.gamma, algorithm.gae_lambda
+    )
+    torch.testing.assert_close(rollout.advantage, advantage, atol=2e-4, rtol=1e-4)
+    torch.testing.assert_close(rollout.target, advantage + rollout.value, atol=2e-4, rtol=1e-4)
+
+
+def test_a_time_limit_does_not_end_the_world_and_termination_does():
+    """The one-state MDP: V -> 1 / (1 - gamma) if truncated, (1 - gamma^T) / (1 - gamma) if terminated."""
+    gamma = 0.5
+    for environment, wanted in (
+        (onestate.truncating, np.full(onestate.LIMIT, 1 / (1 - gamma))),
+        (onestate.terminating, (1 - gamma ** np.arange(onestate.LIMIT, 0, -1.0)) / (1 - gamma)),
+    ):
+        learner = native(environment, lanes=64, horizon=20, epochs=8, gamma=gamma, gae_lambda=0.9, learning_rate=3e-3)
+        for _ in range(150):
+            learner.collect()
+            learner.learn()
+        ages = torch.arange(onestate.LIMIT, dtype=torch.float32)[:, None]
+        with torch.no_grad():
+            np.testing.assert_allclose(learner.algorithm.model.value(ages), wanted, atol=0.05)
+
+
+def test_the_number_of_threads_changes_no_bit(env):
+    results = []
+    for workers in (1, 2, 3):
+        learner = native(env, lanes=200, horizon=16, workers=workers)
+        rows = []
+        for _ in range(5):
+            outcome = learner.collect()
+            rows.append((learner.learn(), outcome.returns.tolist()))
+        results.append((learner.parameters.tobytes(), rows))
+        learner.close()
+    assert results[0] == results[1] == results[2]
+
+
+def test_weights_and_adams_state_are_torchs_own_memory(env):
+    learner = native(env, lanes=64, horizon=8)
+    learner.collect()
+    learner.learn()
+    model, optimiser = learner.algorithm.model, learner.algorithm.optimiser
+    for state, parameter in ((optimiser.state[p], p) for p in model.parameters()):
+        assert float(state["step"]) == learner.algorithm.epochs * learner.algorithm.minibatches
+        assert state["exp_avg"].abs().sum() > 0
+        assert parameter.abs().sum() >= 0
+    with torch.no_grad():
+        model.head.bias += 1.0
+    assert (learner.parameters[learner._size - len(list(model.policy.parameters())) - 1] - 1.0) < 1.0
+    before = learner.parameters.copy()
+    model.load_state_dict({name: x + 1 for name, x in model.state_dict().items()})
+    np.testing.assert_array_equal(learner.parameters, before + 1)
+    kept = optimiser.state_dict()
+    means = learner._means.copy()
+    learner._means[:] = 0
+    for each in kept["state"].values():
+        each["exp_avg"] = torch.ones_like(each["exp_avg"])
+    optimiser.load_state_dict(kept)
+    assert (learner._means == 1).all()
+    assert means.any()
+
+
+@pytest.mark.parametrize("first", ["native", "torch"])
+def test_either_backend_goes_on_with_the_others_checkpoint(env, first, tmp_path):
+    trainer = wb.Trainer(env, wb.PPO(horizon=16), seed=3, lanes=64, run_dir=tmp_path / "run", backend=first)
+    trainer.train(16 * 64 * 3)
+    state = {name: x.clone() for name, x in trainer.algorithm.model.state_dict().items()}
+    other = "torch" if first == "native" else "native"
+    import json
+
+    description = json.loads((tmp_path / "run" / "run.json").read_text())
+    assert description["learner"] == first
+    (tmp_path / "run" / "run.json").write_text(json.dumps(description | {"learner": other}))
+    loaded = wb.load(tmp_path / "run")
+    assert loaded.backend == other
+    for name, x in loaded.algorithm.model.state_dict().items():
+        assert torch.equal(x, state[name])
+    np.testing.assert_array_equal(loaded.env.buffers.state, trainer.env.buffers.state)
+    steps = [float(s["step"]) for s in loaded.algorithm.optimiser.state.values()]
+    assert steps == [3.0 * 16] * len(steps)
+    loaded.train(16 * 64 * 2)
+    assert loaded.steps == trainer.steps + 16 * 64 * 2
+    trainer.close()
+    loaded.close()
+
+
+def test_resumed_is_uninterrupted(env, tmp_path):
+    whole = wb.Trainer(env, wb.PPO(horizon=8), seed=2, lanes=100, run_dir=tmp_path / "whole", backend="native")
+    whole.train(800 * 6)
+    part = wb.Trainer(env, wb.PPO(horizon=8), seed=2, lanes=100, run_dir=tmp_path / "part", backend="native")
+    part.train(800 * 2)
+    part.close()
+    rest = wb.load(tmp_path / "part")
+    assert rest.backend == "native"
+    rest.train(800 * 4)
+    for name, x in whole.algorithm.model.state_dict().items():
+        assert torch.equal(x, rest.algorithm.model.state_dict()[name])
+    assert whole.loop.recent == rest.loop.recent
+    whole.close()
+    rest.close()
+
+
+@pytest.mark.parametrize("what", ["observation", "reward"])
+def test_numbers_that_are_none_are_named(what, monkeypatch):
+    learner = native("CartPole-v1", lanes=70, horizon=4)
+    b = learner.source.env.buffers
+    if what == "observation":
+        b.observation[2, 66] = np.nan
+        place = "observation of lane 66 is .*nan.* at step 0"
+    else:
+        take = learner._rollout
+
+        def faulty(*arguments):
+            take(*arguments)
+            learner.blocks[4][(1 * 4 + 3) * LANES + 2] = np.inf
+            learner.blocks[-1][66] = np.nan
+
+        learner._rollout = faulty
+        place = "reward of lane 66 is inf at step 3"
+    with pytest.raises(EnvironmentFaultError, match=place):
+        learner.collect()
+
+
+def test_it_says_where_it_does_not_apply(tmp_path):
+    env = make("CartPole-v1", 4)
+    assert objection(PPO(), env, CPU) is None
+    assert objection(PPO(epochs=1, gamma=0.9, learning_rate_schedule="linear", width=48), env, CPU) is None
+    for settings, word in (
+        ({"network": "lstm"}, "PPO.network='mlp' only, not 'lstm'"),
+        ({"width": 40}, "PPO.width=40 is no multiple of 16"),
+        ({"update_rule": "muon"}, "PPO.update_rule='adam' only"),
+    ):
+        assert word in objection(PPO(**settings), env, CPU)
+    assert "images" in objection(PPO(), make("MinAtar/Breakout-v1", 4), CPU)
+    assert "not stepped by kernels" in objection(PPO(), make("CartPole-v1", 4, backend="serial"), CPU)
+    assert "no CPU" in objection(PPO(), env, torch.device("meta"))
+    with pytest.raises(InputError, match=r"backend='native' does not apply, because it knows PPO.network='mlp' only"):
+        wb.Trainer("CartPole-v1", wb.PPO(network="gru"), backend="native", run_dir=tmp_path / "run")
+    trainer = wb.Trainer("CartPole-v1", wb.PPO(network="gru"), run_dir=tmp_path / "run")
+    assert trainer.backend == "torch"
+    assert "torch" in repr(trainer)
+    trainer.close()
+
+
+def test_every_hyperparameter_that_it_honours_is_declared():
+    assert set(declared(PPO)) >= HONOURED
+
+
+def test_threads_end_with_the_trainer(tmp_path):
+    import threading
+
+    before = set(threading.enumerate())
+    trainer = wb.Trainer("CartPole-v1", wb.PPO(), lanes=256, run_dir=tmp_path / "run", backend="native")
+    trainer.train(256 * 32 * 2)
+    trainer.close()
+    assert set(threading.enumerate()) == before
+
+
+def test_schedules_are_honoured():
+    learner = native("CartPole-v1", lanes=64, learning_rate_schedule="linear", learning_rate=1e-2, horizon=4)
+    learner.algorithm.clock = (75, 100)
+    learner.collect()
+    assert learner.learn()["learning_rate"] == pytest.approx(2.5e-3)
