@@ -1,26 +1,31 @@
 """Every option of PPO against the formula it stands for, in float64 where a formula is compared."""
 
+import functools
+
 import gymnasium
 import numpy as np
 import pytest
 import torch
 
 from tests.algorithms.test_ppo import CPU, ppo
-from tests.envs.emulation.guests import Masked
+from tests.envs.emulation.guests import Masked, Scripted
 from tests.oracles import returns as oracle
-from workbench.algorithms import PPO
+from workbench.algorithms import ALGORITHMS, PPO
+from workbench.algorithms.tuned import TUNED
 from workbench.data import Batch, RolloutSource
+from workbench.data.segments import Segments
 from workbench.envs import make
 from workbench.errors import InputError, UnknownNameError
 from workbench.optimisers import MuonAdam
-from workbench.spec import spec_of
+from workbench.spaces import SpaceTree
+from workbench.spec import EnvironmentSpec
 from workbench.training.seeding import seeds_from
 
 MEMORIES = ("lstm", "gru", "transformer")
 
 
 class Mixture(gymnasium.Env):
-    """Earns most for the choice that the observation shows, together with half of it as a number."""
+    """Earns most for the choice that the observation shows, together with half of it as a number; lasts 7 steps."""
 
     observation_space = gymnasium.spaces.Box(-1, 1, (1,), np.float32)
     action_space = gymnasium.spaces.Dict(
@@ -28,17 +33,19 @@ class Mixture(gymnasium.Env):
     )
 
     def _next(self):
+        self.age += 1
         self.shown = self.np_random.choice([-1.0, 1.0])
         return np.array([self.shown], np.float32)
 
     def reset(self, *, seed=None, options=None):
         super().reset(seed=seed)
+        self.age = -1
         return self._next(), {}
 
     def step(self, action):
         right = action["choice"] == int(self.shown > 0)
         reward = float(right) - abs(float(action["number"][0]) - self.shown / 2)
-        return self._next(), reward, False, False, {}
+        return self._next(), reward, False, self.age >= 6, {}
 
 
 def collected(algorithm, env, rollouts=1):
@@ -53,7 +60,7 @@ def moved(algorithm, amount=0.05, seed=1):
     draw = torch.Generator().manual_seed(seed)
     with torch.no_grad():
         for x in algorithm.model.parameters():
-            x += amount * torch.randn(x.shape, generator=draw, dtype=x.dtype)
+            x.add_(amount * torch.randn(x.shape, generator=draw, dtype=x.dtype))
     return algorithm
 
 
@@ -158,7 +165,9 @@ def test_the_gradient_is_that_of_the_loss_written_out(name, env, accumulation):
     torch.testing.assert_close(found, expected, rtol=1e-6, atol=1e-9)
     assert log["gradient_norm"].item() == pytest.approx(expected.norm().item(), rel=1e-6)
     assert 0.2 < log["clip_fraction"] < 0.95
-    assert ("valid" in batch.fields) == (algorithm.network in ("lstm", "gru"))  # 16 steps in segments of 5 or 7 leave rests
+    assert ("valid" in batch.fields) == (
+        algorithm.network in ("lstm", "gru")
+    )  # 16 steps in segments of 5 or 7 leave rests
 
 
 @pytest.mark.parametrize("settings", [{}, {"network": "lstm", "segment": 5}, {"priority": 0.5}], ids=str)
@@ -199,7 +208,7 @@ def test_off_policy_vtrace_corrects_with_the_present_policys_ratio(network):
     with torch.no_grad():
         inputs = (rollout.observation, None, *(rollout.fields.get(k) for k in ("carry", "first")))
         start = None if network == "mlp" else inputs[2][0]
-        policy, value, last_carry = algorithm.model(inputs[0], None, start, inputs[3])
+        policy, value, _ = algorithm.model(inputs[0], None, start, inputs[3])
         _, last, _ = algorithm.model(rollout.last_observation, None, rollout.fields.get("last_carry"))
     ratio = (policy.log_prob(rollout.action.flatten()).view(40, 5) - rollout.log_prob).exp()
     value = value.view(40, 5)
@@ -217,7 +226,7 @@ def first_ratios(env, **settings):
     algorithm = ppo(env, epochs=1, **settings)
     moved(algorithm, 0.3)
     prepared = algorithm.prepare(collected(algorithm, env, 2))
-    assert prepared.first.any() if algorithm.network != "mlp" else True
+    assert (prepared.terminated | prepared.truncated).any() or algorithm.network == "mlp"
     ratio = value = 0.0
     for batch in algorithm.batches(prepared):
         fields = batch.fields
@@ -243,3 +252,244 @@ def test_with_a_memory_the_first_ratio_is_one_across_the_ends_of_episodes(networ
     )
     assert ratio < 2e-6
     assert value < 2e-5
+
+
+def test_a_carry_that_is_not_put_back_would_be_noticed(monkeypatch):
+    take = Segments.take
+
+    def forgetful(self, names, *draw):
+        batch = take(self, names, *draw)
+        return Batch(**batch.fields | {"carry": torch.zeros_like(batch.carry)})
+
+    monkeypatch.setattr(Segments, "take", forgetful)
+    assert first_ratios(make("CartPole-v1", 6), network="lstm", horizon=48, segment=7)[0] > 1e-3
+
+
+def test_with_a_memory_agents_that_wait_their_turn_are_remembered_too():
+    script = [{"0": "", "1": ""}, {"0": "", "1": ""}, {"0": "terminated", "1": ""}, {"1": ""}, {"1": "", "2": ""}]
+    env = make(functools.partial(Scripted, script, ["0", "1", "2"]), 2)
+    assert first_ratios(env, network="gru", horizon=23, segment=4)[0] < 2e-6
+
+
+@pytest.mark.parametrize(
+    ("env", "settings"),
+    [
+        ("Pendulum-v1", {}),
+        ("Pendulum-v1", {"squashed": True}),
+        (Mixture, {}),
+        (Mixture, {"network": "lstm", "squashed": True}),
+        (Masked, {"network": "gru", "segment": 5}),
+        ("CartPole-v1", {"priority": 0.7, "segment": 5}),
+        ("CartPole-v1", {"normalise_observation": True}),
+        ("CartPole-v1", {"precision": "bfloat16"}),
+    ],
+    ids=str,
+)
+def test_the_first_ratio_is_one_for_every_space_and_option(env, settings):
+    low = settings.get("precision") == "bfloat16"
+    ratio, value = first_ratios(make(env, 5), horizon=20, **settings)
+    assert ratio < (2e-2 if low else 1e-5)
+    assert value < (0.1 if low else 1e-4)
+
+
+# What ends the passes over a rollout, and what follows them.
+
+
+def learned(algorithm, env, rollouts=1):
+    source, logs = RolloutSource(env, algorithm.horizon, CPU, seed=0), []
+    for _ in range(rollouts):
+        prepared = algorithm.prepare(source.collect(algorithm.act))
+        logs = [algorithm.update(batch) for batch in algorithm.batches(prepared)]
+    return logs
+
+
+def test_the_rest_of_the_passes_is_skipped_once_the_kl_is_too_great():
+    env = make("CartPole-v1", 16)
+    free = learned(ppo(env, learning_rate=1e-2), env)
+    kls = [log["kl"].item() for log in free]
+    assert len(kls) == 16
+    bound = 0.02
+    before = next(k for k, kl in enumerate(kls) if kl > bound)
+    assert 0 < before < 15
+    algorithm = ppo(env, learning_rate=1e-2, kl_stop=bound)
+    logs = learned(algorithm, env)
+    assert [log["kl"].item() for log in logs] == kls[: before + 1]
+    assert [log["updates_before_stop"].item() for log in logs if "updates_before_stop" in log] == [before]
+    # The one that found out took no step.
+    taken = {int(state["step"]) for state in algorithm.optimiser.state.values()}
+    assert taken == {before}
+
+
+@pytest.mark.parametrize(("learning_rate", "factor"), [(1e-6, 0.5), (3e-2, 2.0)])
+def test_the_penalty_adapts_to_the_kl_of_the_last_pass(learning_rate, factor):
+    env = make("CartPole-v1", 16)
+    algorithm = ppo(env, learning_rate=learning_rate, kl_penalty=0.3)
+    logs = learned(algorithm, env)
+    assert algorithm.penalty.coefficient == pytest.approx(0.3 * factor)
+    last = np.mean([log["kl"].item() for log in logs[-4:]])
+    assert (last > 0.015) == (factor == 2.0)
+
+
+def test_without_a_penalty_nothing_adapts():
+    env = make("CartPole-v1", 16)
+    algorithm = ppo(env, learning_rate=3e-2)
+    learned(algorithm, env)
+    assert algorithm.penalty.coefficient == 0.0
+
+
+def test_schedules_follow_the_run_and_leave_the_hyperparameters_alone():
+    env = make("CartPole-v1", 8)
+    algorithm = ppo(env, learning_rate=4e-3, learning_rate_schedule="linear")
+    rates = []
+    for clock in ((0, 1000), (250, 1000), (500, 1000)):
+        algorithm.clock = clock
+        rates.append(learned(algorithm, env)[0]["learning_rate"].item())
+        assert algorithm.optimiser.param_groups[0]["lr"] == pytest.approx(rates[-1])
+    assert rates == pytest.approx([4e-3, 3e-3, 2e-3])
+    algorithm.learning_rate = 1e-3  # as a slider does
+    assert learned(algorithm, env)[0]["learning_rate"].item() == pytest.approx(5e-4)
+    assert algorithm.learning_rate == 1e-3
+
+
+def test_a_schedule_of_its_own_length_does_not_look_at_the_goal():
+    algorithm = PPO(schedule_steps=400)
+    for clock, progress in (((0, 1000), 0.0), ((100, 1000), 0.25), ((100, 7), 0.25), ((900, 1000), 1.0)):
+        algorithm.clock = clock
+        assert algorithm.progress == progress
+    assert PPO().progress == 0.0
+
+
+def test_priorities_prefer_segments_with_great_advantages_and_correct_themselves_in_the_end():
+    env = make("CartPole-v1", 8)
+    algorithm = ppo(env, horizon=32, segment=8, minibatches=2, epochs=50, priority=1.0, priority_correction=0.2)
+    prepared = algorithm.prepare(collected(algorithm, env))
+    prepared.fields["advantage"] = torch.full((32, 8), 0.01)
+    prepared.fields["advantage"][8:16, 3] = -1.0
+    prepared.fields["target"] = torch.arange(32 * 8, dtype=torch.float32).view(32, 8)
+    for steps, correction in ((0, 0.2), (100, 1.0)):
+        algorithm.clock = steps, 100
+        batches = list(algorithm.batches(prepared))
+        assert len(batches) == 100
+        rows = torch.stack([batch.target for batch in batches]).view(100, 8, 16)  # [minibatch, step, segment]
+        assert (rows.diff(dim=1) == 8).all()  # steps of one lane follow one another
+        great = rows[:, 0] == 8 * 8 + 3
+        share = 1.0 / (1.0 + 31 * 0.01)  # of the sums of |advantage|
+        assert great.float().mean().item() == pytest.approx(share, abs=0.05)
+        importance = torch.stack([batch.importance for batch in batches]).view(100, 8, 16)[:, 0]
+        torch.testing.assert_close(importance[great], torch.full((int(great.sum()),), (32 * share) ** -correction))
+
+
+# Normalisation.
+
+
+def test_observations_are_normalised_by_what_was_seen_before_the_rollout():
+    env = make("Pendulum-v1", 16)
+    algorithm = ppo(env, normalise_observation=True, horizon=8)
+    source = RolloutSource(env, 8, CPU, seed=0)
+    rollout = algorithm.prepare(source.collect(algorithm.act))
+    seen = rollout.observation.flatten(0, 1).clone()
+    moments = algorithm.model.encoder.normaliser.moments
+    for batch in algorithm.batches(rollout):
+        assert moments.count == 0  # until the last update
+        algorithm.update(batch)
+    assert moments.count == 8 * 16
+    torch.testing.assert_close(moments.mean.float(), seen.mean(0))
+    with torch.no_grad():
+        features = algorithm.model.encoder(seen)
+    torch.testing.assert_close(features.std(0, correction=0), torch.ones(3), atol=1e-4, rtol=0.0)
+
+
+def test_rewards_are_divided_by_the_deviation_of_their_return():
+    env = make("Pendulum-v1", 16)
+    algorithm = ppo(env, normalise_return=True, gamma=0.0, horizon=8)
+    rollout = collected(algorithm, env)
+    ready = algorithm.prepare(rollout)
+    # With gamma = 0 the return is the reward, and the advantage what it earned more than expected.
+    scaled = rollout.reward / rollout.reward.std(correction=0)
+    torch.testing.assert_close(ready.advantage, scaled - rollout.value, rtol=1e-4, atol=1e-4)
+    torch.testing.assert_close(ready.target, scaled, rtol=1e-4, atol=1e-4)
+
+
+# How the gradient is computed and followed.
+
+
+@pytest.mark.parametrize("precision", ["bfloat16", "float16"])
+def test_lower_precision_gives_nearly_the_same_gradient_in_float32(precision):
+    env, found = make("CartPole-v1", 8), {}
+    for name in ("float32", precision):
+        algorithm = ppo(env, precision=name)
+        algorithm.scale.scale = min(algorithm.scale.scale, 2.0**8)  # the first ones overflow otherwise
+        (first, *_) = algorithm.batches(ppo(env).prepare(collected(ppo(env), env)))
+        found[name], log = gradient(algorithm, first)
+        assert {x.dtype for x in algorithm.model.parameters()} == {torch.float32}
+        assert log["gradient_norm"].isfinite()
+    assert found[precision].dtype == torch.float32
+    assert not torch.equal(found[precision], found["float32"])
+    assert torch.cosine_similarity(found[precision], found["float32"], 0) > 0.999
+    assert found[precision].norm().item() == pytest.approx(found["float32"].norm().item(), rel=0.02)
+
+
+def test_a_step_whose_gradient_overflows_in_float16_is_left_out():
+    env = make("CartPole-v1", 8)
+    algorithm = ppo(env, precision="float16", minibatches=1, epochs=2)
+    algorithm.scale.scale = 2.0**60
+    weights = [x.detach().clone() for x in algorithm.model.parameters()]
+    skipped, other = algorithm.batches(algorithm.prepare(collected(algorithm, env)))
+    log = algorithm.update(skipped)
+    assert "gradient_norm" not in log  # so that nobody takes it for a fault
+    assert all(torch.equal(x, y) for x, y in zip(weights, algorithm.model.parameters(), strict=True))
+    assert algorithm.scale.scale == 2.0**59
+    algorithm.scale.scale = 2.0**10
+    assert algorithm.update(other)["gradient_norm"].isfinite()
+    assert not torch.equal(weights[0], next(algorithm.model.parameters()))
+
+
+@pytest.mark.parametrize("backend", ["aot_eager", pytest.param("inductor", marks=pytest.mark.slow)])
+@pytest.mark.filterwarnings("ignore:`torch.jit.script:DeprecationWarning")  # torch's own, when it loads its compiler
+def test_a_compiled_network_gives_the_same(monkeypatch, backend):
+    monkeypatch.setattr(torch, "compile", functools.partial(torch.compile, backend=backend))
+    env, found = make("CartPole-v1", 8), {}
+    for compiled in (False, True):
+        algorithm = ppo(env, compile=compiled, horizon=4, epochs=1, width=8)
+        found[compiled] = [algorithm.model.state_dict(), learned(algorithm, env)]
+    assert found[True][0].keys() == found[False][0].keys()
+    for ours, plain in zip(found[True][1], found[False][1], strict=True):
+        for name, x in plain.items():
+            torch.testing.assert_close(ours[name], x, rtol=1e-4, atol=1e-5)
+
+
+def test_muon_follows_hidden_matrices_and_adam_is_the_default():
+    env = make("CartPole-v1", 8)
+    algorithm = ppo(env, update_rule="muon", learning_rate_schedule="linear")
+    assert isinstance(algorithm.optimiser, MuonAdam)
+    assert algorithm.optimiser.hidden.param_groups[0]["params"] == [algorithm.model.trunk[1].weight]
+    algorithm.clock = (1, 2)
+    learned(algorithm, env)
+    assert {group["lr"] for group in algorithm.optimiser.param_groups} == {algorithm.learning_rate / 2}
+    (group,) = ppo(env).optimiser.param_groups
+    assert type(ppo(env).optimiser) is torch.optim.Adam
+    assert (group["eps"], group["lr"]) == (1e-5, PPO().learning_rate)
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"dual_clip": 0.5}, r"PPO.dual_clip=0.5 is not above 1; pass 3, or 0 for none."),
+        ({"update_rule": "muon", "depth": 1}, r"PPO.update_rule='muon' has no matrix between hidden layers"),
+        ({"network": "lstm", "minibatches": 5}, r"PPO.minibatches=5 is more than the 4 segments of 16 steps"),
+        ({"squashed": True}, r"action space .* has no bounds for component 0; PPO squashes"),
+    ],
+)
+def test_what_does_not_fit_is_refused(settings, message):
+    box = SpaceTree(gymnasium.spaces.Box(-1, 1, (3,)))
+    with pytest.raises(InputError, match=message):
+        PPO(**settings).setup(EnvironmentSpec(box, gymnasium.spaces.Box(-np.inf, np.inf, (1,)), 2), CPU, seeds_from(0))
+
+
+def test_what_was_tuned_is_found_by_name(monkeypatch):
+    monkeypatch.setitem(TUNED, ("ppo", "Somewhere-v0"), {"clip": 0.1})
+    assert PPO.tuned("Somewhere-v0").clip == 0.1
+    with pytest.raises(UnknownNameError, match=r"environment tuned for ppo 'Somewhere' is unknown; did you mean"):
+        PPO.tuned("Somewhere")
+    for (name, _), settings in TUNED.items():
+        ALGORITHMS[name](**settings)  # every one is accepted
