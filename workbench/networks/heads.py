@@ -54,7 +54,6 @@ class Bounds(nn.Module):
     high: Tensor
     centre: Tensor
     scale: Tensor
-    least: Tensor
 
     def __init__(self, space: Any) -> None:
         super().__init__()
@@ -63,15 +62,13 @@ class Bounds(nn.Module):
         inner, outer = np.where(bounded, low, -1), np.where(bounded, high, 1)
         centre = (inner / 2 + outer / 2).astype(np.float32)
         scale = (outer / 2 - inner / 2).astype(np.float32)
-        least = np.where(bounded, -1, -np.inf).astype(np.float32)
-        named = {"low": low, "high": high, "centre": centre, "scale": scale, "least": least}
+        named = {"low": low, "high": high, "centre": centre, "scale": scale}
         for name, x in named.items():
             self.register_buffer(name, torch.from_numpy(x.copy()), persistent=False)
 
     def forward(self, action: Tensor) -> Tensor:
         """Return [N, K] float32 in the bounds of the Box."""
-        action = action.float().clamp(self.least, -self.least)
-        return (self.centre + self.scale * action).clamp(self.low, self.high)
+        return (self.centre + self.scale * action.float()).clamp(self.low, self.high)
 
 
 class NormalHead(nn.Module):
