@@ -26,29 +26,53 @@ def ppo(env, **settings):
 
 
 class Table(torch.nn.Module):
-    """A critic that is a table over the steps since the episode began, and a policy that does not matter."""
+    """A critic that is a table over the steps since the episode began, and a policy that does not matter.
 
-    def __init__(self, entries):
+    It sees the steps, or it counts them: then they are what it carries, and an observation says nothing.
+    """
+
+    def __init__(self, entries, counts):
         super().__init__()
         self.values = torch.zeros(entries)
-
         self.policy = CategoricalHead(gymnasium.spaces.Discrete(2))
+        self.counts = counts
+        self.carry_size = int(counts)
 
     def forward(self, observation, mask=None, carry=None, first=None):
-        return self.policy(torch.zeros(len(observation), 2)), self.value(observation), carry
+        if not self.counts:
+            found = self.values[observation[..., 0].long()].flatten()
+            return self.policy(torch.zeros(len(found), 2)), found, carry
+        steps, age = observation.shape[-3] if observation.ndim == 3 else 1, carry
+        if age is None:
+            age = torch.zeros(observation.shape[-2], 1)
+        first = torch.zeros(steps, len(age), dtype=torch.bool) if first is None else first.view(steps, -1)
+        found = []
+        for t in range(steps):
+            age = torch.where(first[t][:, None], 0.0, age)
+            found.append(self.values[age[:, 0].long().clamp(max=onestate.LIMIT)])  # beyond a rest it goes on
+            age = age + 1
+        return self.policy(torch.zeros(steps * len(age), 2)), torch.cat(found), age
 
     def value(self, observation, carry=None, first=None):
-        return self.values[observation[:, 0].long()]
+        return self(observation, None, carry, first)[1]
 
     def observe(self, observation, valid=None):
         pass
 
 
-def learned_values(environment, gamma, gae_lambda, sweeps=400):
+WAYS = [("gae", False), ("gae", True), ("vtrace", False), ("vtrace", True)]
+
+
+def tabular(env, advantage, counts, **settings):
+    algorithm = ppo(env, advantage=advantage, network="lstm" if counts else "mlp", segment=3, minibatches=1, **settings)
+    algorithm.model = algorithm._network = Table(onestate.LIMIT + 1, counts)
+    return algorithm
+
+
+def learned_values(environment, gamma, gae_lambda, advantage="gae", counts=False, sweeps=150):
     """Fit a table to PPO's own targets, averaged over the visits of each entry, until it no longer moves."""
     env = make(environment, 3)
-    algorithm = ppo(env, gamma=gamma, gae_lambda=gae_lambda, horizon=7)
-    algorithm.model = Table(onestate.LIMIT + 1)
+    algorithm = tabular(env, advantage, counts, gamma=gamma, gae_lambda=gae_lambda, horizon=7)
     source = RolloutSource(env, algorithm.horizon, CPU, seed=0)
     for _ in range(sweeps):
         rollout = algorithm.prepare(source.collect(algorithm.act))
@@ -61,12 +85,14 @@ def learned_values(environment, gamma, gae_lambda, sweeps=400):
     return algorithm.model.values[: onestate.LIMIT].numpy()
 
 
-@pytest.mark.parametrize("gae_lambda", [0.0, 0.95, 1.0])
-def test_a_time_limit_does_not_end_the_world_and_termination_does(gae_lambda):
+@pytest.mark.parametrize(
+    ("gae_lambda", "advantage", "counts"), [(0.0, *WAYS[0]), (1.0, *WAYS[0]), *((0.95, *way) for way in WAYS)]
+)
+def test_a_time_limit_does_not_end_the_world_and_termination_does(gae_lambda, advantage, counts):
     gamma, limit = 0.9, onestate.LIMIT
-    truncated = learned_values(onestate.truncating, gamma, gae_lambda)
+    truncated = learned_values(onestate.truncating, gamma, gae_lambda, advantage, counts)
     np.testing.assert_allclose(truncated, 1 / (1 - gamma), rtol=1e-4)
-    terminated = learned_values(onestate.terminating, gamma, gae_lambda)
+    terminated = learned_values(onestate.terminating, gamma, gae_lambda, advantage, counts)
     remaining = limit - np.arange(limit)
     np.testing.assert_allclose(terminated, (1 - gamma**remaining) / (1 - gamma), rtol=1e-4)
     assert terminated[0] == pytest.approx((1 - gamma**limit) / (1 - gamma), rel=1e-4)
@@ -85,26 +111,40 @@ def test_the_oracle_sees_a_merged_time_limit(monkeypatch):
     assert abs(learned_values(onestate.truncating, 0.9, 0.95)[0] - 10.0) > 1.0
 
 
-def test_the_oracle_sees_a_bootstrap_from_the_reset_observation(monkeypatch):
+def gap(advantage, counts):
+    """How far the target at the time limit is from what the final observation is worth."""
+    env = make(onestate.truncating, 2)
+    algorithm = tabular(env, advantage, counts, horizon=onestate.LIMIT + 2, gamma=0.9, gae_lambda=0.0)
+    algorithm.model.values = torch.arange(onestate.LIMIT + 1, dtype=torch.float32)
+    rollout = algorithm.prepare(RolloutSource(env, algorithm.horizon, CPU, seed=0).collect(algorithm.act))
+    return abs(rollout.target[onestate.LIMIT - 1] - (1 + 0.9 * onestate.LIMIT)).max().item()
+
+
+@pytest.mark.parametrize(("advantage", "counts"), WAYS)
+def test_the_oracle_sees_a_bootstrap_from_after_the_reset(monkeypatch, advantage, counts):
     """The other one: the value after the reset instead of the value the episode was cut at."""
     collect = RolloutSource.collect
 
     def wrong(self, act):
         rollout = collect(self, act)
         rollout.fields["final_observation"] = torch.zeros_like(rollout.final_observation)
+        if counts:
+            rollout.fields["carry"] = torch.where(rollout.first[..., None], 0.0, rollout.carry)
         return rollout
 
-    def gap():
-        env = make(onestate.truncating, 2)
-        algorithm = ppo(env, horizon=onestate.LIMIT + 2, gamma=0.9, gae_lambda=0.0)
-        algorithm.model = Table(onestate.LIMIT + 1)
-        algorithm.model.values = torch.arange(onestate.LIMIT + 1, dtype=torch.float32)
-        rollout = algorithm.prepare(RolloutSource(env, algorithm.horizon, CPU, seed=0).collect(algorithm.act))
-        return abs(rollout.target[onestate.LIMIT - 1] - (1 + 0.9 * onestate.LIMIT)).max().item()
-
-    assert gap() < 1e-5
+    assert gap(advantage, counts) < 1e-5
     monkeypatch.setattr(RolloutSource, "collect", wrong)
-    assert gap() > 1.0
+    assert gap(advantage, counts) > 1.0
+
+
+@pytest.mark.parametrize("horizon", [onestate.LIMIT, onestate.LIMIT + 2])
+def test_the_last_values_see_the_carry_after_the_last_step(horizon):
+    env = make(onestate.truncating, 2)
+    algorithm = tabular(env, "gae", counts=True, horizon=horizon, gamma=0.9, gae_lambda=0.0)
+    algorithm.model.values = torch.arange(onestate.LIMIT + 1, dtype=torch.float32)
+    rollout = algorithm.prepare(RolloutSource(env, horizon, CPU, seed=0).collect(algorithm.act))
+    age = (horizon - 1) % onestate.LIMIT + 1  # of the last successor
+    torch.testing.assert_close(rollout.target[-1], torch.full((2,), 1 + 0.9 * age))
 
 
 def test_before_the_first_step_the_ratio_is_one():
