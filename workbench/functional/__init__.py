@@ -29,6 +29,7 @@ from workbench.functional.returns import (
     retrace,
     vtrace,
 )
+from workbench.functional.statistics import iqm, stratified_bootstrap
 from workbench.functional.surrogates import clipped_surrogate, kl_estimate, squared_error
 
 __all__ = [
@@ -39,6 +40,7 @@ __all__ = [
     "episode_totals",
     "explained_variance",
     "gae",
+    "iqm",
     "kl_estimate",
     "lambda_returns",
     "likeliest",
@@ -54,5 +56,6 @@ __all__ = [
     "split_log_softmax",
     "squared_error",
     "standardise",
+    "stratified_bootstrap",
     "vtrace",
 ]
