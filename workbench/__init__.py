@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from workbench.checking import check
     from workbench.envs import environment, make
     from workbench.envs.outward import as_gymnasium, as_pettingzoo, as_sb3, as_torchrl
-    from workbench.trainer import Trainer, load
+    from workbench.loading import load
+    from workbench.trainer import Trainer
     from workbench.training.metrics import read_metrics
     from workbench.ui.play import play
     from workbench_kernels import Box, Discrete, Environment
@@ -57,7 +58,7 @@ _HOMES = {
     "as_torchrl": "workbench.envs.outward",
     "check": "workbench.checking",
     "environment": "workbench.envs",
-    "load": "workbench.trainer",
+    "load": "workbench.loading",
     "make": "workbench.envs",
     "play": "workbench.ui.play",
     "read_metrics": "workbench.training.metrics",

@@ -20,6 +20,10 @@ class EnvironmentFaultError(WorkbenchError, RuntimeError):
     """An environment returned something that is not a number, or failed."""
 
 
+class NotFiniteError(EnvironmentFaultError):
+    """An environment returned an observation or a reward that is not a finite number."""
+
+
 class NumericsError(WorkbenchError, ArithmeticError):
     """A loss or a parameter is no longer a finite number."""
 

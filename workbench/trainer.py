@@ -1,40 +1,34 @@
 """Trainer: the one class a user meets."""
 
 import math
-import platform
 import sys
 import threading
-import time
 from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
-from datetime import datetime
+from contextlib import AbstractContextManager, nullcontext, suppress
 from pathlib import Path
 from typing import Any
 
-import numpy
-import torch
-
 from workbench import envs
-from workbench.algorithms import ALGORITHMS, PPO
 from workbench.backends import learner_for
-from workbench.errors import AlreadyRunningError, CheckpointError, InputError, unknown_name
-from workbench.events import CheckpointSaved, Emitter, Event, Kind, Recorded, Started, Stopped
+from workbench.errors import AlreadyRunningError, InputError, WorkbenchError
+from workbench.events import Emitter, Event, Kind, Recorded, Started, Stopped
 from workbench.hyperparameters import lock, values
 from workbench.sinks import Video, built
 from workbench.sinks.hub import attach
 from workbench.sinks.recording import check_pictures, record
 from workbench.training import evaluation
-from workbench.training.checkpoints import load_checkpoint
-from workbench.training.environments import description_of, environment_for, is_built, rebuilt
+from workbench.training.choices import algorithm_for, device_for, name_of
+from workbench.training.environments import description_of, environment_for, is_built
 from workbench.training.evaluation import Evaluation
+from workbench.training.habits import Caretaker, Habits
 from workbench.training.interrupts import stop_on_interrupt
+from workbench.training.journal import LIMIT
 from workbench.training.loop import Loop
 from workbench.training.metrics import Metrics
-from workbench.training.run_directory import RunDirectory, fresh_path, locate
+from workbench.training.recovery import Recovery
+from workbench.training.resuming import resume_in_place
+from workbench.training.run_directory import RunDirectory, fresh_path
 from workbench.training.seeding import seed_at, seeds_from
-from workbench.version import __version__
-
-CONFIRMING_EPISODES = 100
 
 
 class Trainer:
@@ -58,7 +52,18 @@ class Trainer:
         workers: Of the threads and processes backends; one a core if None.
         device: Where the network lives: "cpu", "cuda", ...
         run_dir: Where the run is kept; a new folder under `runs/` if None. It is made when training begins.
-        checkpoint_seconds: Least time between two automatic checkpoints.
+        resume: "auto" goes on with the run in `run_dir` if there is one of this very configuration, from its newest
+            sound checkpoint, and begins it otherwise; "never" refuses a folder with a run.
+        checkpoint_seconds: Least time between two automatic checkpoints; it grows where they take long.
+        keep_last: Checkpoints that stay, the newest ones.
+        keep_best: Whether the best one stays too: by evaluation if there is one, else by the newest 100 episodes.
+        evaluate_every: Environment steps between two evaluations while training; none if None.
+        evaluate_seconds: Time between two evaluations while training; none if None.
+        evaluate_episodes: Greedy episodes of each of these.
+        on_nan: When numbers are not finite any more, "stop" with a diagnosis, or "rollback" to the last good
+            checkpoint, with other random numbers, a few times.
+        rollback_learning_rate: Factor on the learning rate with each rollback.
+        metrics_bytes: Of the files of metrics together, about; old rows share lines when there are more.
         sinks: Where the run is told of beside its folder: names, or objects of `workbench.sinks`.
         record_every: Environment steps between two episodes that are recorded as a video; none if None.
 
@@ -80,29 +85,53 @@ class Trainer:
         workers: int | None = None,
         device: str = "cpu",
         run_dir: str | Path | None = None,
+        resume: str = "never",
         checkpoint_seconds: float = 10.0,
+        keep_last: int = 2,
+        keep_best: bool = True,
+        evaluate_every: int | None = None,
+        evaluate_seconds: float | None = None,
+        evaluate_episodes: int = 100,
+        on_nan: str = "stop",
+        rollback_learning_rate: float = 1.0,
+        metrics_bytes: int = LIMIT,
         sinks: Any = (),
         record_every: int | None = None,
     ) -> None:
+        habits = Habits(
+            checkpoint_seconds=checkpoint_seconds,
+            keep_last=keep_last,
+            keep_best=keep_best,
+            evaluate_every=evaluate_every,
+            evaluate_seconds=evaluate_seconds,
+            evaluate_episodes=evaluate_episodes,
+            on_nan=on_nan,
+            rollback_learning_rate=rollback_learning_rate,
+            metrics_bytes=metrics_bytes,
+        )
+        if resume not in ("never", "auto"):
+            raise InputError(f"resume={resume!r} is unknown; choose 'never' or 'auto'.")
         chosen = built(sinks)
         self.seed = envs.check_seed(seed)
-        self.algorithm = _algorithm(algorithm)
-        self.device = _device(device)
+        self.algorithm = algorithm_for(algorithm)
+        self.device = device_for(device)
         self.env = environment_for(env, lanes, backend, workers)
         try:
-            self._set_up(backend, run_dir, checkpoint_seconds)
+            self._set_up(backend, run_dir, habits)
+            if resume == "auto":
+                resume_in_place(self)
             attach(self, chosen, record_every, self._record)
         except BaseException:
             if not is_built(env):  # then nobody else could close it
                 self.env.close()
             raise
 
-    def _set_up(self, backend: str, run_dir: str | Path | None, checkpoint_seconds: float) -> None:
+    def _set_up(self, backend: str, run_dir: str | Path | None, habits: Habits) -> None:
         self.id = self.env.id
-        path = Path(run_dir) if run_dir is not None else fresh_path(self.id, _name_of(self.algorithm))
-        self.directory = RunDirectory(path)
-        self.checkpoint_seconds = checkpoint_seconds
-        self.metrics = Metrics()
+        path = Path(run_dir) if run_dir is not None else fresh_path(self.id, name_of(self.algorithm))
+        self.directory = RunDirectory(path, habits.keep_last)
+        self.metrics = Metrics(habits.metrics_bytes)
+        self.resumed_from: Path | None = None
         self.goal = 0
         self.target_return: float | None = None
         self.error: BaseException | None = None
@@ -111,12 +140,20 @@ class Trainer:
         learner = learner_for(backend, self.algorithm, self.env, self.device, seeds)
         self._emitter = Emitter(self._callback_failed)
         self.loop = Loop(learner, self.metrics, self._emitter)
+        self.description = {
+            **description_of(self.env),
+            "learner": learner.backend,
+            "algorithm": name_of(self.algorithm),
+            "hyperparameters": values(self.algorithm),
+            "seed": self.seed,
+            "device": str(self.device),
+            "habits": habits.described(),
+        }
+        self._care = Caretaker(self, habits, self._evaluate)
+        self._recovery = Recovery(self._care, self.seed)
         self._thread: threading.Thread | None = None
         self._worker: threading.Thread | None = None
         self._busy = threading.Lock()
-        self._saved_at = -math.inf
-        self._attempts = 0
-        self._interrupted = False
         lock(self.algorithm)  # last: one that was refused may be used again
 
     # What a user reads.
@@ -239,7 +276,7 @@ class Trainer:
             InputError: If an argument is out of range.
         """
         evaluation.lanes_for(episodes)
-        chosen = self._evaluation_seed if seed is None else envs.check_seed(seed)
+        chosen = None if seed is None else envs.check_seed(seed)
         result: Evaluation = self._between_iterations(lambda: self._evaluate(episodes, chosen))
         return result
 
@@ -263,7 +300,7 @@ class Trainer:
             RunDirectoryError: If it cannot be written.
         """
         target = Path(path)
-        self._between_iterations(lambda: self.directory.copy_to(target, self, self._description(), self.steps))
+        self._between_iterations(lambda: self._care.copy_to(target))
         return target
 
     def close(self) -> None:
@@ -285,7 +322,7 @@ class Trainer:
         if not self._busy.acquire(blocking=False):
             raise AlreadyRunningError(f"{self!r} is already running; call stop() or wait() first.")
         try:
-            self.directory.open(self._description(), self.metrics, self.steps)
+            self._care.begin()
         except BaseException:
             self._busy.release()
             raise
@@ -294,7 +331,6 @@ class Trainer:
         self.error = None
         self.goal = self.steps + int(steps)
         self.target_return = target_return
-        self._attempts = 0
 
     def _run(self) -> None:
         reason = "failed"
@@ -302,40 +338,43 @@ class Trainer:
         try:
             self._emitter.emit(Started(self.steps, self.goal))
             if not self.steps:
-                self._checkpoint()
-            if self._interrupted:  # in the middle of a step, perhaps
+                self._care.checkpoint()
+            if not self.loop.between:  # the last iteration was interrupted, in the middle of a step perhaps
                 self.loop.restart()
-                self._interrupted = False
-            reason = self.loop.run(self.goal, self._reached, self._checkpoint_when_due)
-            self._checkpoint()
+            reason = self._train()
             if self.error is not None:  # a callback's
                 reason = "failed"
         except BaseException as error:
             self.error = error
-            self._interrupted |= isinstance(error, KeyboardInterrupt)
+            if self.loop.between:  # whatever failed, it was not training
+                with suppress(WorkbenchError):
+                    self._care.checkpoint()
         finally:
+            with suppress(WorkbenchError):
+                self.loop.end_row()
             self.metrics.close()
+            self.directory.close()
             self._worker = None
             self._busy.release()
             self._emitter.emit(Stopped(self.steps, reason))
+
+    def _train(self) -> str:
+        """Iterate to the end, with a checkpoint there; return the reason for it."""
+        while True:
+            try:
+                reason = self.loop.run(self.goal, self._care.after_iteration)
+                self._care.checkpoint()
+                return reason
+            except Exception as error:
+                self._recovery.recover(error)
 
     def _callback_failed(self, error: Exception) -> None:
         """End training between two iterations, where everything can be saved."""
         self.error = self.error or error
         self.stop()
 
-    def _reached(self) -> bool:
-        """Tell whether the target return is reached: the moving mean says so, and an evaluation confirms it."""
-        recent = self.loop.recent
-        if self.target_return is None or len(recent) < CONFIRMING_EPISODES:
-            return False
-        if sum(recent) / len(recent) < self.target_return:
-            return False
-        self._attempts += 1
-        seed = (self._evaluation_seed + self._attempts) % 2**63
-        return self._evaluate(CONFIRMING_EPISODES, seed).mean >= self.target_return
-
-    def _evaluate(self, episodes: int, seed: int) -> Evaluation:
+    def _evaluate(self, episodes: int, seed: int | None = None, attempt: int = 0) -> Evaluation:
+        seed = (self._evaluation_seed + attempt) % 2**63 if seed is None else seed
         env = self.env.like(evaluation.lanes_for(episodes), seed)
         if env is None:  # it is one of a kind: play in it, and go on with new episodes
             try:
@@ -370,112 +409,6 @@ class Trainer:
             return work()
         finally:
             self._busy.release()
-
-    def _description(self) -> dict[str, Any]:
-        return {
-            **description_of(self.env),
-            "learner": self.backend,
-            "algorithm": _name_of(self.algorithm),
-            "hyperparameters": values(self.algorithm),
-            "seed": self.seed,
-            "device": str(self.device),
-            "created": datetime.now().astimezone().isoformat(timespec="seconds"),
-            "versions": {
-                "workbench": __version__,
-                "python": platform.python_version(),
-                "torch": torch.__version__,
-                "numpy": numpy.__version__,
-            },
-        }
-
-    def _checkpoint_when_due(self) -> None:
-        if time.monotonic() - self._saved_at >= self.checkpoint_seconds:
-            self._checkpoint()
-
-    def _checkpoint(self) -> None:
-        path = self.directory.checkpoint(self, self.steps)
-        self._saved_at = time.monotonic()
-        self._emitter.emit(CheckpointSaved(self.steps, str(path)))
-
-
-def load(
-    path: str | Path,
-    *,
-    env: Any = None,
-    device: str | None = None,
-    sinks: Any = (),
-    record_every: int | None = None,
-) -> Trainer:
-    """Load a trainer that was saved, or the last checkpoint of a run; training goes on where it was.
-
-    Args:
-        path: A run directory, a folder that `save` wrote, or one checkpoint inside either.
-        env: The environment, where it is not found by its id (a kernel of your own, a lambda, ...). A class, a function
-            or a name gets the options that the run's environment was built with.
-        device: Where the network lives now; where it was if None.
-        sinks, record_every: As of `Trainer`.
-
-    Raises:
-        CheckpointError: If nothing there can be loaded.
-    """
-    run_dir, checkpoint, description = locate(Path(path))
-    name = description["algorithm"]
-    if name not in ALGORITHMS:
-        raise CheckpointError(
-            f"path={str(path)!r} was trained by {name!r}, which this version does not know; upgrade it."
-        )
-    source = env if is_built(env) else rebuilt(env, description)
-    try:
-        trainer = Trainer(
-            source,
-            ALGORITHMS[name](**description["hyperparameters"]),
-            seed=description["seed"],
-            device=device or description["device"],
-            backend=description["learner"],
-            run_dir=run_dir,
-            sinks=sinks,
-            record_every=record_every,
-        )
-        load_checkpoint(trainer, checkpoint)
-        trainer.metrics.read(run_dir)
-        trainer.metrics.rewind(trainer.steps)
-    except BaseException:
-        if source is not env:
-            source.close()
-        raise
-    trainer.directory = RunDirectory(run_dir, loaded=True)
-    if trainer.env.backend != "native":  # its state is not ours to keep: the episodes of the checkpoint are over
-        trainer.loop.running.forget()
-    return trainer
-
-
-def _name_of(algorithm: Any) -> str:
-    return next((name for name, cls in ALGORITHMS.items() if isinstance(algorithm, cls)), type(algorithm).__name__)
-
-
-def _algorithm(algorithm: Any) -> Any:
-    if algorithm is None:
-        return PPO()
-    if isinstance(algorithm, str):
-        if algorithm not in ALGORITHMS:
-            raise unknown_name("algorithm", algorithm, ALGORITHMS)
-        return ALGORITHMS[algorithm]()
-    if isinstance(algorithm, type):
-        return algorithm()
-    if getattr(algorithm, "_locked", False):
-        name = type(algorithm).__name__
-        raise InputError(f"algorithm={name}(...) already belongs to another trainer; pass a new {name}(...).")
-    return algorithm
-
-
-def _device(device: str) -> torch.device:
-    try:
-        found = torch.device(device)
-        torch.empty(0, device=found)
-    except (RuntimeError, AssertionError) as error:
-        reason = str(error).splitlines()[0]
-        raise InputError(f"device={device!r} is not available ({reason}); pass device='cpu'.") from error
-    return found
 
 
 def _progress(trainer: Trainer) -> AbstractContextManager[Any]:

@@ -1,18 +1,19 @@
-"""Resumed equals uninterrupted: bit for bit, on one thread; after a stop, and after kill -9."""
+"""Resumed equals uninterrupted: bit for bit, on one thread; after a stop, after changes, and after kill -9."""
 
 import json
 import os
 import signal
 import subprocess
 import sys
-from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
 
 import workbench as wb
-from workbench.training.checkpoints import gather
+from tests.training.comparing import assert_same_state, untimed
+from workbench.errors import InputError, RunDirectoryError
+from workbench.events import Progress
+from workbench.training.run_directory import checkpoints_of, steps_of
 
 STEPS = 8 * 16 * 12  # twelve iterations
 
@@ -25,8 +26,8 @@ def one_thread():
     torch.set_num_threads(before)
 
 
-def trainer(run_dir):
-    return wb.Trainer("CartPole-v1", wb.PPO(horizon=8, epochs=2), seed=4, lanes=16, run_dir=run_dir)
+def trainer(run_dir, **settings):
+    return wb.Trainer("CartPole-v1", wb.PPO(horizon=8, epochs=2), seed=4, lanes=16, run_dir=run_dir, **settings)
 
 
 def trained(run_dir, steps):
@@ -35,22 +36,12 @@ def trained(run_dir, steps):
     return made
 
 
-def contents(trainer):
-    tensors, scalars = {}, {}
-    gather(trainer.loop, tensors, scalars)
-    scalars.pop("seconds")
-    return {name: x.clone() for name, x in tensors.items()}, scalars
-
-
 def assert_same(one, other):
-    tensors, scalars = contents(one)
-    others, other_scalars = contents(other)
-    assert tensors.keys() == others.keys()
-    assert scalars == other_scalars
-    for name, x in tensors.items():
-        assert torch.equal(x, others[name]), name
-    left, right = (t.metrics.to_pandas().drop(columns=["seconds", "steps_per_second"]) for t in (one, other))
-    np.testing.assert_array_equal(left, right)
+    assert_same_state(one, other)
+    left, right = untimed(one.metrics), untimed(other.metrics)
+    assert left.equals(right)
+    assert untimed(wb.read_metrics(other.run_dir)).equals(right)
+    assert one.metrics.changes() == other.metrics.changes()
 
 
 def test_training_in_two_parts_equals_training_in_one(tmp_path):
@@ -60,6 +51,7 @@ def test_training_in_two_parts_equals_training_in_one(tmp_path):
     assert_same(parts, loaded)
     loaded.train(STEPS - STEPS // 3)
     assert_same(whole, loaded)
+    assert loaded.seconds > parts.seconds
 
 
 def test_a_saved_copy_goes_on_alike_and_elsewhere(tmp_path):
@@ -72,24 +64,26 @@ def test_a_saved_copy_goes_on_alike_and_elsewhere(tmp_path):
     assert wb.load(part.run_dir).steps == STEPS // 2
 
 
-def test_a_resumed_run_with_another_seed_would_be_noticed(tmp_path):
-    """The comparison can fail: forget one generator, and it does."""
-    whole = trained(tmp_path / "whole", STEPS)
-    parts = trained(tmp_path / "parts", STEPS // 2)
-    loaded = wb.load(parts.run_dir)
-    loaded.algorithm.action_generator.manual_seed(99)
-    loaded.train(STEPS // 2)
-    with pytest.raises(AssertionError):
-        assert_same(whole, loaded)
-
-
 def test_live_changes_are_resumed_too(tmp_path):
-    parts = trained(tmp_path / "parts", STEPS // 2)
-    parts.algorithm.learning_rate = 1e-4
-    parts.train(STEPS // 4)
+    whole, parts = trainer(tmp_path / "whole"), trainer(tmp_path / "parts")
+    for each in (whole, parts):
+        each.train(STEPS // 2)
+        each.algorithm.learning_rate = 1e-4
+        each.algorithm.clip = 0.1
+        each.train(STEPS // 4)
+        each.algorithm.entropy_coefficient = 0.0
+    parts.save(parts.run_dir)
     loaded = wb.load(parts.run_dir)
     assert loaded.algorithm.learning_rate == 1e-4
-    assert [(change["name"], change["new"]) for change in loaded.metrics.changes()] == [("learning_rate", 1e-4)]
+    assert loaded.algorithm.entropy_coefficient == 0.0
+    for each in (whole, loaded):
+        each.train(STEPS // 4)
+    assert_same(whole, loaded)
+    assert [(change["steps"], change["name"]) for change in loaded.metrics.changes()] == [
+        (STEPS // 2, "learning_rate"),
+        (STEPS // 2, "clip"),
+        (STEPS * 3 // 4, "entropy_coefficient"),
+    ]
 
 
 VICTIM = """
@@ -110,28 +104,105 @@ def test_a_killed_run_goes_on_from_its_last_checkpoint_as_if_nothing_had_happene
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
     process = subprocess.Popen([sys.executable, "-c", VICTIM.format(run_dir=str(run_dir))], env=environment)
     try:
-        while not (rows(run_dir / "metrics.jsonl") > 40 and len(list(run_dir.glob("checkpoints/[0-9]*"))) > 1):
+        while not (rows(run_dir / "metrics.jsonl") > 20 and len(list(run_dir.glob("checkpoints/[0-9]*"))) > 1):
             assert process.poll() is None
     finally:
         process.send_signal(signal.SIGKILL)
         process.wait()
-    resumed = wb.load(run_dir)
+    resumed = trainer(run_dir, resume="auto", checkpoint_seconds=0.05)
     assert resumed.steps > 0
+    assert resumed.resumed_from == checkpoints_of(run_dir)[-1]
     written = [json.loads(line) for line in (run_dir / "metrics.jsonl").read_text().splitlines() if line.endswith("}")]
     assert resumed.steps <= written[-1]["steps"]
     goal = resumed.steps + 8 * 16 * 3
     resumed.train(goal - resumed.steps)
-    assert_same(trained(tmp_path / "whole", goal), resumed)
-    assert list(Path(run_dir).rglob(".*")) == []
+    whole = trained(tmp_path / "whole", goal)
+    assert_same_state(whole, resumed)
+    assert resumed.metrics.last("episodes") == whole.metrics.last("episodes")
+    assert list(run_dir.rglob(".*")) == []
 
 
-def test_gymnasiums_environments_resume_with_their_counters(tmp_path):
+def test_resume_goes_on_with_what_is_there_and_begins_what_is_not(tmp_path):
+    first = trainer(tmp_path / "run", resume="auto")
+    assert first.status == "new"
+    assert first.resumed_from is None
+    first.train(STEPS // 2)
+    with pytest.raises(RunDirectoryError, match=r"holds another run; .*resume='auto', or workbench\.load"):
+        trainer(tmp_path / "run").train(1)
+    again = trainer(tmp_path / "run", resume="auto")
+    again.train(STEPS // 2)
+    assert_same(trained(tmp_path / "whole", STEPS), again)
+
+
+def test_resume_survives_a_kill_before_the_first_checkpoint(tmp_path):
+    trained(tmp_path / "run", 1)
+    for path in checkpoints_of(tmp_path / "run"):
+        path.rename(tmp_path / path.name)
+    again = trainer(tmp_path / "run", resume="auto")
+    again.train(STEPS)
+    assert_same(trained(tmp_path / "whole", STEPS), again)
+
+
+def test_resume_refuses_another_configuration(tmp_path):
+    trained(tmp_path / "run", 1)
+    for change, message in (
+        ({"env": "Acrobot-v1"}, "env='Acrobot-v1' does not fit the run .* which has env='CartPole-v1'"),
+        ({"seed": 5}, "seed=5 does not fit the run .* which has seed=4"),
+        ({"lanes": 8}, "lanes=8 does not fit"),
+        ({"algorithm": wb.PPO(horizon=8, epochs=2, clip=0.3)}, r"clip=0\.3 does not fit .* which has clip=0\.2"),
+    ):
+        arguments = {"env": "CartPole-v1", "algorithm": wb.PPO(horizon=8, epochs=2), "seed": 4, "lanes": 16, **change}
+        with pytest.raises(InputError, match=message):
+            wb.Trainer(**arguments, run_dir=tmp_path / "run", resume="auto")
+    with pytest.raises(InputError, match="resume='always' is unknown; choose 'never' or 'auto'"):
+        trainer(tmp_path / "run", resume="always")
+
+
+def test_a_damaged_checkpoint_is_passed_over_and_told(tmp_path):
+    made = trainer(tmp_path / "run", checkpoint_seconds=3600.0, keep_best=False)
+    made.train(STEPS // 2)
+    made.train(STEPS // 2)
+    older, newest = checkpoints_of(made.run_dir)[-2:]
+    tensors = newest / "tensors.safetensors"
+    tensors.write_bytes(tensors.read_bytes()[:-1])
+    with pytest.warns(
+        UserWarning, match=rf"going on from checkpoint '.*{older.name}', since .*{newest.name}' is damaged"
+    ):
+        again = trainer(tmp_path / "run", resume="auto", keep_best=False)
+    assert again.steps == steps_of(older) == STEPS // 2
+    with pytest.warns(UserWarning, match="is damaged"):
+        assert wb.load(made.run_dir).steps == again.steps
+    again.train(STEPS - again.steps)
+    assert_same(trained(tmp_path / "whole", STEPS), again)
+    assert wb.load(newest).steps == STEPS  # a sound one in its place
+
+
+def test_a_run_is_written_by_one_trainer_at_a_time(tmp_path):
+    first = trained(tmp_path / "run", STEPS)
+    second = wb.load(first.run_dir)
+    refusals = []
+
+    def meanwhile(event):
+        if isinstance(event, Progress) and not refusals:
+            with pytest.raises(RunDirectoryError, match="is being written by another trainer; wait for it to end"):
+                second.train(1)
+            refusals.append(event)
+
+    first.subscribe(meanwhile)
+    first.train(STEPS)
+    assert len(refusals) == 1
+    wb.load(first.run_dir).train(STEPS)
+
+
+def test_gymnasiums_environments_resume_with_their_counters_and_other_episodes(tmp_path):
     env = wb.make("CartPole-v1", 4, backend="serial")
     first = wb.Trainer(env, wb.PPO(horizon=8), run_dir=tmp_path / "gym", seed=1)
+    beginning = env.observation.copy()
     first.train(8 * 4 * 3)
     loaded = wb.load(first.run_dir)
     assert loaded.env.backend == "serial"
     assert loaded.steps == first.steps
     assert not loaded.loop.running.running_length.any()  # new episodes, counted from their start
+    assert (loaded.env.observation != beginning).any()  # and not the first ones over again
     loaded.train(8 * 4)
     assert loaded.steps == first.steps + 8 * 4

@@ -16,7 +16,7 @@ import numba
 import numpy as np
 import torch
 
-from workbench.errors import EnvironmentFaultError
+from workbench.errors import NotFiniteError
 from workbench.optimisers import SCHEDULES
 from workbench.training.learner import EpisodeCounter, Outcome
 from workbench_kernels import Discrete, rng
@@ -26,6 +26,9 @@ from workbench_kernels.learner.surrogate import LOGS
 from workbench_kernels.learner.tiles import LANES
 from workbench_kernels.learner.update import SHARES
 from workbench_kernels.targets import learning
+
+BLOCKS = ("observation", "action", "log_prob", "value", "reward", "end", "advantage", "target", "doubt")
+"""What is kept of a rollout."""
 
 
 class NativeSource:
@@ -37,12 +40,18 @@ class NativeSource:
         seed: Of the environment's lanes.
     """
 
-    saved = ("env", "collected")
+    saved = ("env", "collected", "carry", "first")
+    carry = None
 
     def __init__(self, env: Any, horizon: int, seed: int) -> None:
         self.env, self.horizon = env, horizon
         self.collected = 0
         env.reset(seed=seed)
+
+    @property
+    def first(self) -> torch.Tensor:
+        """Where an episode begins, [B] bool."""
+        return torch.from_numpy(self.env.buffers.elapsed == 0)
 
     def restart(self, seed: int | None = None) -> None:
         """Go on with new episodes, of random streams that `seed` starts anew unless it is None."""
@@ -251,11 +260,15 @@ class NativeLearner:
             if len(bad):
                 tile, t, _, lane = bad[0]
                 value = numbers[tile, t, :, lane]
-                raise EnvironmentFaultError(
+                raise NotFiniteError(
                     f"{what} of lane {tile * LANES + lane} is {value.tolist() if what == 'observation' else value[0]} "
                     f"at step {self.source.collected + t} of {self.source.env.id!r}; mend the environment: every "
                     f"{what} must be finite."
                 )
+
+    def evidence(self) -> dict[str, torch.Tensor]:
+        """Return the newest rollout: flat, tile after tile, in it step after step, the lanes innermost."""
+        return {name: torch.from_numpy(x) for name, x in zip(BLOCKS, self.blocks, strict=True)}
 
     def restart(self, seed: int | None = None) -> None:
         """Go on with new episodes."""

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from workbench.data.prioritised import Priorities
 from workbench.data.rollout import Act, Batch, as_numpy
-from workbench.errors import EnvironmentFaultError, InputError
+from workbench.errors import InputError, NotFiniteError
 from workbench.spec import VectorEnvironment
 from workbench_kernels import replay
 from workbench_kernels.targets import cpu
@@ -174,7 +174,7 @@ class ReplaySource:
             This source, to draw from.
 
         Raises:
-            EnvironmentFaultError: If an observation or a reward is not a number; it names the lane and the step.
+            NotFiniteError: If an observation or a reward is not a number; it names the lane and the step.
         """
         env = self.env
         if not self._goes_on():
@@ -321,7 +321,7 @@ class ReplaySource:
             wrong = ~np.isfinite(part)
             if wrong.any():
                 row = np.argwhere(wrong)[0, 0]
-                raise EnvironmentFaultError(
+                raise NotFiniteError(
                     f"{what} of lane {lanes[row]} is {part[row].tolist()} at step {self.collected} of "
                     f"{self.env.id!r}; mend the environment: every {what} must be finite."
                 )

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from workbench.errors import EnvironmentFaultError
+from workbench.errors import NotFiniteError
 from workbench.spec import VectorEnvironment
 
 Act = Callable[..., tuple[Tensor, Any, dict[str, Tensor]]]
@@ -46,7 +46,7 @@ class RolloutSource:
         spent: Seconds so far in the policy, and in the environment.
     """
 
-    saved = ("env", "collected")
+    saved = ("env", "collected", "carry", "first")
 
     def __init__(self, env: VectorEnvironment, horizon: int, device: torch.device, seed: int) -> None:
         self.env = env
@@ -54,8 +54,8 @@ class RolloutSource:
         self.device = device
         self.collected = 0
         self.spent = {"forward": 0.0, "environment": 0.0}
-        self._carry: Any = None
-        self._first = torch.ones(env.lanes, dtype=torch.bool, device=device)
+        self.carry: Any = None
+        self.first = torch.ones(env.lanes, dtype=torch.bool, device=device)
         self._fields: dict[str, Tensor] = {}
         shared = env.share(horizon + 1)
         env.reset(seed=seed)
@@ -71,8 +71,8 @@ class RolloutSource:
     def restart(self, seed: int | None = None) -> None:
         """Go on with new episodes, of random streams that `seed` starts anew unless it is None."""
         self.env.reset(seed=seed)
-        self._carry = None
-        self._first.fill_(True)
+        self.carry = None
+        self.first.fill_(True)
 
     def _keep(self, t: int, names: tuple[str, ...] = KEPT) -> None:
         if not self._shared:
@@ -94,7 +94,7 @@ class RolloutSource:
             without an agent, `valid` [T, B] says which transitions are some, as `closed_up` orders them.
 
         Raises:
-            EnvironmentFaultError: If an observation or a reward is not a number; it names the lane and the step.
+            NotFiniteError: If an observation or a reward is not a number; it names the lane and the step.
         """
         env, frames = self.env, self._frames
         if self._shared:
@@ -106,15 +106,15 @@ class RolloutSource:
             observation = frames["observation"][t].to(self.device)
             if "action_mask" in frames:
                 mask = frames["action_mask"][t].to(self.device)
-            before = self._carry
+            before = self.carry
             asked = time.perf_counter()
-            action, self._carry, extras = act(observation, before, "sample", mask, self._first)
+            action, self.carry, extras = act(observation, before, "sample", mask, self.first)
             chosen = as_numpy(action)
             told = time.perf_counter()
             env.step(chosen)
             self.spent["forward"] += told - asked
             self.spent["environment"] += time.perf_counter() - told
-            if isinstance(self._carry, Tensor):
+            if isinstance(self.carry, Tensor):
                 self._remember(t, before)
             for name, x in {"action": action, **extras}.items():
                 self._row(name, x)[t].copy_(x)
@@ -132,8 +132,8 @@ class RolloutSource:
         self.collected += self.horizon
         last = frames["observation"][-1]
         fields = {name: x.to(self.device) for name, x in (seen | steps).items()} | self._fields
-        if isinstance(self._carry, Tensor):
-            fields["last_carry"] = self._carry.clone()
+        if isinstance(self.carry, Tensor):
+            fields["last_carry"] = self.carry.clone()
         batch = Batch(
             **fields,
             last_observation=last.to(self.device, copy=True),
@@ -153,21 +153,21 @@ class RolloutSource:
 
     def _remember(self, t: int, before: Tensor | None) -> None:
         """Keep the carry that step t was acted with, and hold that of lanes without an agent."""
-        assert isinstance(self._carry, Tensor)
+        assert isinstance(self.carry, Tensor)
         if before is None:
-            before = torch.zeros_like(self._carry)
+            before = torch.zeros_like(self.carry)
         self._row("carry", before)[t].copy_(before)
-        self._row("first", self._first)[t].copy_(self._first)
+        self._row("first", self.first)[t].copy_(self.first)
         active = self._frames["active"][t]
         if not active.all():
-            self._carry = torch.where(active.to(self.device)[:, None], self._carry, before)
+            self.carry = torch.where(active.to(self.device)[:, None], self.carry, before)
 
     def _begin(self, t: int) -> None:
         """Note which lanes begin an episode with the next step; a lane without an agent begins when it has one."""
         frames = self._frames
         ended = frames["terminated"][t + 1] | frames["truncated"][t + 1]
-        waiting = self._first.cpu() & ~frames["active"][t]
-        self._first.copy_(ended | waiting)
+        waiting = self.first.cpu() & ~frames["active"][t]
+        self.first.copy_(ended | waiting)
 
     def _row(self, name: str, x: Tensor) -> Tensor:
         if name not in self._fields:
@@ -185,13 +185,13 @@ class RolloutSource:
         for what, x in (*(("observation", part) for part in self._numbers(observations)), ("reward", rewards)):
             if not torch.isfinite(x.sum()) and not torch.isfinite(x).all():
                 t, lane = (~torch.isfinite(x)).nonzero()[0, :2].tolist()
-                raise EnvironmentFaultError(
+                raise NotFiniteError(
                     f"{what} of lane {lane} is {x[t, lane].tolist()} at step {self.collected + t} of {self.env.id!r}; "
                     f"mend the environment: every {what} must be finite."
                 )
         for x in (part for final in finals for part in self._numbers(final)):
             if not torch.isfinite(x).all():
-                raise EnvironmentFaultError(
+                raise NotFiniteError(
                     f"an episode's last observation is {x.tolist()} between steps {self.collected} and "
                     f"{self.collected + self.horizon} of {self.env.id!r}; mend the environment: it must be finite."
                 )

@@ -1,101 +1,73 @@
-"""Checkpoints: an object lists in `saved` what it keeps, and this file does the rest.
+"""Checkpoints: folders that hold what a run is made of, as safetensors and JSON, never pickle.
 
-Safetensors and JSON, never pickle. A checkpoint is a folder with `tensors.safetensors` and `state.json`; it appears
-under its name only once it is complete.
+A folder has `tensors.safetensors`, `state.json` and `SHA256SUMS`, which tells a damaged file. It appears under its name
+only once all three are on the disk.
 """
 
 import json
-import os
+import secrets
 import shutil
-import tempfile
-from collections import deque
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
-from torch import Tensor
+from safetensors.torch import load_file
 
 from workbench.errors import CheckpointError, RunDirectoryError
+from workbench.training.files import TYPES, as_json, as_safetensors, digest_of, sync_folder, write_file
+from workbench.training.saved import Scalars, Tensors, gather, scatter
 from workbench.version import __version__
 
 FORMAT = "rl-workbench checkpoint"
-FORMAT_VERSION = 1
-TENSORS, STATE = "tensors.safetensors", "state.json"
-
-Tensors = dict[str, Tensor]
-Scalars = dict[str, Any]
+FORMAT_VERSION = 2
+TENSORS, STATE, SUMS = "tensors.safetensors", "state.json", "SHA256SUMS"
 
 
-def gather(owner: Any, tensors: Tensors, scalars: Scalars, prefix: str = "") -> None:
-    """Collect what `owner.saved` names, and what those objects save in turn, into tensors and JSON scalars."""
-    for name in owner.saved:
-        value, key = getattr(owner, name), prefix + name
-        if isinstance(value, torch.nn.Module):
-            tensors.update((f"{key}.{k}", x.detach().cpu()) for k, x in value.state_dict().items())
-        elif isinstance(value, torch.optim.Optimizer):
-            states = value.state_dict()["state"]
-            tensors.update((f"{key}.{i}.{k}", x.cpu()) for i, state in states.items() for k, x in state.items())
-        elif isinstance(value, torch.Generator):
-            tensors[key] = value.get_state()
-        elif isinstance(value, Tensor):
-            tensors[key] = value.cpu()
-        elif isinstance(value, np.ndarray):
-            tensors[key] = torch.from_numpy(value.copy())
-        elif hasattr(value, "saved"):
-            gather(value, tensors, scalars, key + ".")
-        else:
-            scalars[key] = list(value) if isinstance(value, deque) else value
+class DamagedError(CheckpointError):
+    """A checkpoint's files are not what was written; another one may be sound."""
 
 
-def scatter(owner: Any, tensors: Tensors, scalars: Scalars, prefix: str = "") -> None:
-    """Put back, in place, what `gather` collected.
+@dataclass(frozen=True)
+class Checkpoint:
+    """A checkpoint as it was read.
 
-    Raises:
-        KeyError, ValueError, RuntimeError: If something is missing or has another shape.
+    Attributes:
+        path: Of its folder.
+        about: What it says about its run, beside what `restore` puts back.
+        tensors, scalars: What was gathered.
     """
-    for name in owner.saved:
-        value, key = getattr(owner, name), prefix + name
-        part = {k.removeprefix(key + "."): x for k, x in tensors.items() if k.startswith(key + ".")}
-        if isinstance(value, torch.nn.Module):
-            value.load_state_dict(part)
-        elif isinstance(value, torch.optim.Optimizer):
-            states: dict[int, Tensors] = {}
-            for k, x in part.items():
-                index, _, field = k.partition(".")
-                states.setdefault(int(index), {})[field] = x
-            value.load_state_dict({"state": states, "param_groups": value.state_dict()["param_groups"]})
-        elif isinstance(value, torch.Generator):
-            value.set_state(tensors[key])
-        elif isinstance(value, Tensor):
-            value.copy_(tensors[key])
-        elif isinstance(value, np.ndarray):
-            if value.shape != tuple(tensors[key].shape):
-                raise ValueError(f"{key} has shape {list(tensors[key].shape)}, not {list(value.shape)}")
-            value[...] = tensors[key].numpy()
-        elif hasattr(value, "saved"):
-            scatter(value, tensors, scalars, key + ".")
-        elif isinstance(value, deque):
-            value.clear()
-            value.extend(scalars[key])
-        else:
-            setattr(owner, name, scalars[key])
+
+    path: Path
+    about: dict[str, Any]
+    tensors: Tensors
+    scalars: Scalars
+
+    def restore(self, owner: Any) -> None:
+        """Put everything back into `owner`.
+
+        Raises:
+            CheckpointError: If it is of another network, algorithm or environment; then `owner` is half-filled.
+        """
+        try:
+            scatter(owner, self.tensors, self.scalars)
+            tensors: Tensors = {}
+            scalars: Scalars = {}
+            gather(owner, tensors, scalars)
+            if strange := sorted({*self.tensors, *self.scalars} - {*tensors, *scalars}):
+                raise KeyError(f"it has no {', '.join(strange[:3])}")
+        except (KeyError, ValueError, RuntimeError) as error:
+            what = error.args[0] if isinstance(error, KeyError) else error
+            raise CheckpointError(f"checkpoint {str(self.path)!r} does not fit this run: {what}.") from error
 
 
-def write_json(path: Path, content: Any) -> None:
-    """Write `content` to `path` as a whole or not at all."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    with temporary.open("w", encoding="utf-8") as file:
-        json.dump(content, file, indent=2)
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(path)
+def save_checkpoint(owner: Any, path: Path, about: dict[str, Any] | None = None) -> None:
+    """Write a checkpoint of `owner` to `path`, where nothing stands yet.
 
-
-def save_checkpoint(owner: Any, path: Path) -> None:
-    """Write a checkpoint of `owner` at `path`, replacing one that stands there.
+    Args:
+        owner: What names its parts in `saved`.
+        path: A folder to be made.
+        about: What to say about the run, in JSON.
 
     Raises:
         RunDirectoryError: If it cannot be written.
@@ -103,48 +75,81 @@ def save_checkpoint(owner: Any, path: Path) -> None:
     tensors: Tensors = {}
     scalars: Scalars = {}
     gather(owner, tensors, scalars)
+    listing = {name: {"dtype": TYPES.get(x.dtype), "shape": list(x.shape)} for name, x in sorted(tensors.items())}
+    header = {"format": FORMAT, "format_version": FORMAT_VERSION, "workbench": __version__}
+    state = {**header, **(about or {}), "scalars": scalars, "tensors": listing}
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
+        temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+        temporary.mkdir()
         try:
-            save_file({name: x.contiguous().clone() for name, x in tensors.items()}, temporary / TENSORS)
-            header = {"format": FORMAT, "format_version": FORMAT_VERSION, "workbench": __version__}
-            write_json(temporary / STATE, {**header, "tensors": sorted(tensors), "scalars": scalars})
-            if path.exists():
-                shutil.rmtree(path)
+            sums = {
+                STATE: write_file(temporary / STATE, [as_json(state)]),
+                TENSORS: write_file(temporary / TENSORS, as_safetensors(tensors)),
+            }
+            write_file(temporary / SUMS, [f"{digest}  {name}\n".encode() for name, digest in sums.items()])
+            sync_folder(temporary)
             temporary.rename(path)
+            sync_folder(path.parent)
         finally:
             shutil.rmtree(temporary, ignore_errors=True)
     except OSError as error:
         raise RunDirectoryError(f"checkpoint {str(path)!r} cannot be written: {error}.") from error
 
 
-def load_checkpoint(owner: Any, path: Path) -> None:
-    """Restore `owner` from the checkpoint at `path`.
+def read_checkpoint(path: Path) -> Checkpoint:
+    """Read the checkpoint at `path`, all of it checked.
 
     Raises:
-        CheckpointError: If it is truncated, foreign, of a newer format, or of another network or environment.
+        DamagedError: If a file is missing, truncated, or has other bytes than were written.
+        CheckpointError: If it is foreign, or of a format that this version does not read.
     """
+    _check_sums(path)
     try:
-        state = json.loads((path / STATE).read_text(encoding="utf-8"))
+        state = json.loads((path / STATE).read_bytes())
     except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
-        raise CheckpointError(
+        raise DamagedError(
             f"checkpoint {str(path)!r} has no readable {STATE} ({error}); load another checkpoint."
         ) from error
     if not isinstance(state, dict) or state.get("format") != FORMAT:
         raise CheckpointError(f"checkpoint {str(path)!r} was not written by rl-workbench; pass one that was.")
-    if state["format_version"] > FORMAT_VERSION:
-        raise CheckpointError(
-            f"checkpoint {str(path)!r} has format {state['format_version']}, and this version reads {FORMAT_VERSION}; "
-            f"upgrade rl-workbench (it was written by {state['workbench']})."
-        )
+    _check_version(path, state)
+    if not (path / SUMS).exists():
+        raise DamagedError(f"checkpoint {str(path)!r} is damaged (it has no {SUMS}); load an earlier one.")
     try:
         tensors = load_file(path / TENSORS)
     except (OSError, SafetensorError) as error:
-        raise CheckpointError(f"checkpoint {str(path)!r} is damaged ({error}); load an earlier one.") from error
+        raise DamagedError(f"checkpoint {str(path)!r} is damaged ({error}); load an earlier one.") from error
+    about = {name: part for name, part in state.items() if name not in ("scalars", "tensors")}
+    return Checkpoint(path, about, tensors, state["scalars"])
+
+
+def _check_version(path: Path, state: dict[str, Any]) -> None:
+    version = state["format_version"]
+    if version > FORMAT_VERSION:
+        raise CheckpointError(
+            f"checkpoint {str(path)!r} has format {version}, and this version reads {FORMAT_VERSION}; upgrade "
+            f"rl-workbench (it was written by {state['workbench']})."
+        )
+    if version < FORMAT_VERSION:
+        raise CheckpointError(
+            f"checkpoint {str(path)!r} has format {version}, and this version reads {FORMAT_VERSION} only; load it "
+            f"with rl-workbench {state['workbench']}, which wrote it, or train anew."
+        )
+
+
+def _check_sums(path: Path) -> None:
+    """Compare the files with `SHA256SUMS`, where there is one."""
     try:
-        if sorted(tensors) != state["tensors"]:
-            raise KeyError("tensors and state.json do not belong together")
-        scatter(owner, tensors, state["scalars"])
-    except (KeyError, ValueError, RuntimeError) as error:
-        raise CheckpointError(f"checkpoint {str(path)!r} does not fit this run: {error}.") from error
+        lines = (path / SUMS).read_bytes().decode("ascii", "replace").splitlines()
+    except FileNotFoundError:
+        return
+    try:
+        found = [f"{digest_of(path / name)}  {name}" for name in (STATE, TENSORS)]
+    except OSError as error:
+        raise DamagedError(f"checkpoint {str(path)!r} is damaged ({error}); load an earlier one.") from error
+    wrong = [name for name, line in zip((STATE, TENSORS), found, strict=True) if line not in lines]
+    if wrong:
+        raise DamagedError(
+            f"checkpoint {str(path)!r} is damaged ({' and '.join(wrong)} differ from {SUMS}); load an earlier one."
+        )

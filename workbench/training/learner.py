@@ -13,6 +13,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from workbench.data import Batch
 from workbench.functional import episode_totals
 from workbench.spec import VectorEnvironment
 
@@ -54,6 +55,9 @@ class Learner(Protocol):
 
     def learn(self) -> dict[str, float]:
         """Learn from what was collected; return the means of what the updates logged, nothing if there were none."""
+
+    def evidence(self) -> dict[str, Tensor]:
+        """Return what was learned from, or collected, for whoever examines a fault."""
 
     def restart(self, seed: int | None = None) -> None:
         """Go on with new episodes, of random streams that `seed` starts anew unless it is None."""
@@ -107,10 +111,12 @@ class TorchLearner:
         self.episodes = EpisodeCounter(env.lanes)
         self.spent = {**self.source.spent, "rollout": 0.0, "learn": 0.0}
         self._experience: Any = None
+        self._batch: Batch | None = None
 
     def collect(self) -> Outcome:
         """Take one round of steps in every lane."""
         started, within = time.perf_counter(), sum(self.source.spent.values())
+        self._batch = None
         self._experience = self.source.collect(self.algorithm.act)
         reward, ended, active = self.source.outcome()
         returns, lengths = self.episodes.count(reward, ended, active)
@@ -123,11 +129,22 @@ class TorchLearner:
         """Take the algorithm's updates on what was collected."""
         started = time.perf_counter()
         prepared = self.algorithm.prepare(self._experience)
-        logs = [self.algorithm.update(batch) for batch in self.algorithm.batches(prepared)]
+        logs = []
+        for batch in self.algorithm.batches(prepared):
+            self._batch = prepared if isinstance(prepared, Batch) else batch
+            logs.append(self.algorithm.update(batch))
         names = dict.fromkeys(name for log in logs for name in log)
         row = {name: float(torch.stack([log[name] for log in logs if name in log]).mean()) for name in names}
         self.spent["learn"] += time.perf_counter() - started
         return row
+
+    def evidence(self) -> dict[str, Tensor]:
+        """Return what was learned from: the whole rollout, or the newest batch; what was collected before that."""
+        if self._batch is not None:
+            return self._batch.fields
+        names = ("reward", "ended", "active")
+        newest = {"observation": torch.from_numpy(self.source.env.observation.copy())}
+        return newest | dict(zip(names, self.source.outcome(), strict=True))
 
     def restart(self, seed: int | None = None) -> None:
         """Go on with new episodes."""

@@ -1,95 +1,35 @@
 """The training loop: collect, learn, record; pause, stop and answer requests between iterations."""
 
 import math
-import queue
-import threading
 import time
 from collections import deque
 from collections.abc import Callable
-from concurrent.futures import Future
 from typing import Any
 
-from workbench.errors import NumericsError
 from workbench.events import Emitter, HyperparameterChanged, Progress
 from workbench.hyperparameters import declared, values
-from workbench.training.learner import Learner
+from workbench.training import faults
+from workbench.training.control import Control
+from workbench.training.learner import Learner, Outcome
 from workbench.training.metrics import Metrics
+from workbench.training.rows import Means, Pace
 
 RECENT = 100
 """Episodes in the moving mean that is compared with a target return."""
 
 
-class Control:
-    """What other threads ask of the loop. It is read between iterations, so nothing is ever interrupted half-way."""
-
-    def __init__(self) -> None:
-        self.stopping = threading.Event()
-        self._running = threading.Event()
-        self._running.set()
-        self._requests: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
-        self._wake = threading.Condition()
-
-    @property
-    def paused(self) -> bool:
-        """Whether a pause was asked for."""
-        return not self._running.is_set()
-
-    def pause(self) -> None:
-        """Ask the loop to wait after its present iteration."""
-        self._running.clear()
-
-    def resume(self) -> None:
-        """Let a paused loop go on."""
-        with self._wake:
-            self._running.set()
-            self._wake.notify_all()
-
-    def stop(self) -> None:
-        """Ask the loop to end after its present iteration, paused or not."""
-        with self._wake:
-            self.stopping.set()
-            self._wake.notify_all()
-
-    def ask(self, work: Callable[[], Any]) -> "Future[Any]":
-        """Have `work` done on the loop's thread between two iterations."""
-        future: Future[Any] = Future()
-
-        def run() -> None:
-            if not future.set_running_or_notify_cancel():
-                return
-            try:
-                future.set_result(work())
-            except BaseException as error:  # handed to the thread that asked
-                future.set_exception(error)
-
-        with self._wake:
-            self._requests.put(run)
-            self._wake.notify_all()
-        return future
-
-    def answer(self) -> None:
-        """Do the work asked for."""
-        while not self._requests.empty():
-            self._requests.get()()
-
-    def wait_while_paused(self) -> None:
-        """Answer requests until the loop may go on or must stop."""
-        self.answer()
-        while self.paused and not self.stopping.is_set():
-            with self._wake:
-                if self.paused and not self.stopping.is_set() and self._requests.empty():
-                    self._wake.wait()
-            self.answer()
-
-
 class Loop:
-    """Owns the counters of a run and drives a learner.
+    """Owns the counters of a run and drives a learner. Counters are integers without bounds: nothing drifts.
 
     Attributes:
         steps: Environment steps taken, all lanes together.
-        seconds: Time spent collecting and learning.
+        iterations: Rounds of collecting and learning.
+        nanoseconds: Time spent collecting and learning.
+        spent: Nanoseconds by what they went to: as the learner names it, and "other" around it, without pauses.
         episodes: Episodes that ended.
         recent: Returns of the newest `RECENT` of them.
+        logged: The scalars of the newest updates.
+        between: Whether no iteration is under way, so that what a checkpoint keeps belongs together.
     """
 
     saved = (
@@ -97,7 +37,9 @@ class Loop:
         "source",
         "settings",
         "steps",
-        "seconds",
+        "iterations",
+        "nanoseconds",
+        "spent",
         "episodes",
         "recent",
         "running",
@@ -109,16 +51,26 @@ class Loop:
         self.metrics = metrics
         self.emitter = emitter
         self.control = Control()
-        self.steps = 0
-        self.seconds = 0.0
-        self.episodes = 0
+        self.steps = self.iterations = self.nanoseconds = self.episodes = 0
+        self.spent: dict[str, int] = {}
         self.recent: deque[float] = deque(maxlen=RECENT)
+        self.logged: dict[str, float] = {}
+        self.between = True
         self._settings = values(self.algorithm)
+        self._changed: dict[str, tuple[int, Any]] = {}
+        self._pace = Pace()
+        self._seen: dict[str, float] = {}
+        self._begin_row()
+
+    @property
+    def seconds(self) -> float:
+        """Time spent collecting and learning."""
+        return 1e-9 * self.nanoseconds
 
     @property
     def settings(self) -> dict[str, Any]:
         """The hyperparameters in force; live ones are put back from a checkpoint."""
-        return dict(self._settings)
+        return values(self.algorithm)
 
     @settings.setter
     def settings(self, saved: dict[str, Any]) -> None:
@@ -126,35 +78,38 @@ class Loop:
             setattr(self.algorithm, name, value)
         self._settings = values(self.algorithm)
 
-    def run(self, goal: int, reached: Callable[[], bool], after: Callable[[], None]) -> str:
-        """Iterate until `goal` steps, until `reached` says so, or until a stop is asked for.
+    def run(self, goal: int, after: Callable[[], bool]) -> str:
+        """Iterate until `goal` steps, until `after` says that it is enough, or until a stop is asked for.
 
         Args:
             goal: Steps of the whole run.
-            reached: Asked after each iteration.
-            after: Called after each iteration, outside the training time (for checkpoints).
+            after: Called after each iteration, outside the training time (for evaluations and checkpoints).
 
         Returns:
             "steps", "target" or "stopped".
         """
+        clock = time.perf_counter_ns
+        left = clock()
         while True:
+            self._outside += clock() - left
             self.control.wait_while_paused()
+            left = clock()
             if self.control.stopping.is_set():
                 return "stopped"
             if self.steps >= goal:
                 return "steps"
-            self._note_changes()
+            self.note_changes()
             self.algorithm.clock = self.steps, goal
-            started, before = time.perf_counter(), self.steps
-            row = self._iterate()
-            elapsed = time.perf_counter() - started
-            self.seconds += elapsed
-            row["steps_per_second"] = (self.steps - before) / elapsed
-            row["seconds"] = self.seconds
-            self.metrics.append(self.steps, row)
-            self.emitter.emit(Progress(self.steps, row))
-            done = reached()
-            after()
+            started = clock()
+            self._outside += started - left
+            self.between = False
+            outcome, self.logged = self.learner.collect(), self.learner.learn()
+            left = clock()
+            self._count(outcome, left - started)
+            self.between = True
+            done = after()
+            if self._pace.due(self.iterations, left):
+                self.end_row()
             if done:
                 return "target"
 
@@ -162,29 +117,79 @@ class Loop:
         """Go on with new episodes, of `seed` if given: somebody else has played in the environment."""
         self.learner.restart(seed)
 
-    def _iterate(self) -> dict[str, float]:
-        """Collect experience, learn from it, and return the row of metrics."""
-        outcome = self.learner.collect()
-        row = self.learner.learn()
-        self.steps += outcome.steps
-        watched = ("policy_loss", "value_loss", "gradient_norm")
-        if not math.isfinite(sum(row[name] for name in watched if name in row)):
-            raise NumericsError(
-                f"losses at step {self.steps} are not finite ({row}); lower learning_rate, and go on from the last "
-                f"checkpoint."
-            )
-        returns, lengths = outcome.returns, outcome.lengths
-        self.episodes += len(returns)
-        self.recent.extend(returns[-RECENT:].tolist())
-        if len(returns):
-            row |= {"episode_return": float(returns.mean()), "episode_length": float(lengths.mean())}
-        return {"episodes": float(self.episodes), "learning_rate": float(self.algorithm.learning_rate)} | row
+    def forget_row(self) -> None:
+        """Begin a new row: what was counted since the last one no longer happened."""
+        self._changed.clear()
+        self._begin_row()
 
-    def _note_changes(self) -> None:
-        """Record the live hyperparameters that changed since the last iteration."""
+    def _begin_row(self) -> None:
+        self._means = Means()
+        self._first = self.iterations, self.steps, self.nanoseconds
+        self._ended, self._return, self._length = 0, 0.0, 0
+        self._extra: dict[str, float] = {}
+        self._outside = 0
+        self._seen = dict(self.learner.spent)
+
+    def _count(self, outcome: Outcome, nanoseconds: int) -> None:
+        """Count what an iteration brought.
+
+        Raises:
+            NumericsError: If it learned something that is not finite.
+        """
+        if not math.isfinite(sum(self.logged.values())):
+            faults.check(self.algorithm, self.logged, self.steps)
+        self.steps += outcome.steps
+        self.nanoseconds += nanoseconds
+        self.iterations += 1
+        self._means.add(self.logged)
+        returns = outcome.returns
+        if len(returns):
+            self.episodes += len(returns)
+            self.recent.extend(returns[-RECENT:].tolist())
+            self._ended += len(returns)
+            self._return += float(returns.sum(dtype="f8"))
+            self._length += int(outcome.lengths.sum(dtype="i8"))
+
+    def note(self, **numbers: float) -> None:
+        """Add columns to the row under way."""
+        self._extra |= numbers
+
+    def end_row(self) -> None:
+        """Record what happened since the last row: the means of what was logged, and how far the run is."""
+        for name, (steps, old) in self._changed.items():
+            self.metrics.append_change(steps, name, old, self._settings[name])
+        self._changed.clear()
+        iterations, steps, nanoseconds = self._first
+        if self.iterations == iterations and not self._extra:
+            return
+        row = self._means.take()
+        if self._ended:
+            row |= {"episode_return": self._return / self._ended, "episode_length": self._length / self._ended}
+        row["episodes"] = self.episodes
+        if "learning_rate" in declared(self.algorithm):
+            row.setdefault("learning_rate", self.algorithm.learning_rate)
+        if self.nanoseconds > nanoseconds:
+            row["steps_per_second"] = 1e9 * (self.steps - steps) / (self.nanoseconds - nanoseconds)
+        row["seconds"] = self.seconds
+        for name, seconds in self.learner.spent.items():
+            self._spend(name, round(1e9 * (seconds - self._seen.get(name, 0.0))))
+        self._spend("other", self._outside)
+        row |= {f"{name}_seconds": 1e-9 * spent for name, spent in self.spent.items()}
+        row |= {"iterations": self.iterations - iterations, **self._extra}
+        self._begin_row()
+        self.metrics.append(self.steps, row)
+        self.emitter.emit(Progress(self.steps, row))
+
+    def _spend(self, name: str, nanoseconds: int) -> None:
+        self.spent[name] = self.spent.get(name, 0) + nanoseconds
+
+    def note_changes(self) -> None:
+        """Find the live hyperparameters that changed; they are recorded with the row under way."""
         now = values(self.algorithm)
-        for name in declared(self.algorithm):
-            if now[name] != self._settings[name]:
-                self.metrics.append_change(self.steps, name, self._settings[name], now[name])
-                self.emitter.emit(HyperparameterChanged(self.steps, name, self._settings[name], now[name]))
-        self._settings = now
+        if now == self._settings:
+            return
+        before, self._settings = self._settings, now
+        for name, new in now.items():
+            if new != before[name]:
+                self._changed.setdefault(name, (self.steps, before[name]))
+                self.emitter.emit(HyperparameterChanged(self.steps, name, before[name], new))

@@ -1,58 +1,73 @@
-"""The record of a run: rows of numbers in memory, and in a file that only grows.
+"""The record of a run: rows of numbers in memory, and on disk as `workbench.training.journal` keeps them.
 
-`metrics.jsonl` holds one JSON object a line, written and flushed as a whole: a kill loses at most the line being
-written, and a reader ignores a torn last one. When training goes on from a checkpoint, a line `{"resumed_at": steps}`
-takes back the rows after it.
+When training goes on from a checkpoint, an entry `{"resumed_at": steps}` takes back the rows after it.
 """
 
-import json
 import math
 import threading
 from array import array
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
 from workbench.errors import RunDirectoryError
+from workbench.training import journal
+from workbench.training.rows import Table, coalesced
 
 if TYPE_CHECKING:
     import pandas
 
-FILE = "metrics.jsonl"
 Float64 = npt.NDArray[np.float64]
+
+MOST_ROWS = 1 << 14
+"""Rows in memory before their resolution is halved, all along the run; on disk are more."""
+
+MOST_CHANGES = 4096
+"""Changes of hyperparameters in memory before each two of one become one."""
 
 
 class Metrics:
-    """Rows of named numbers, each with the environment steps it was taken at; safe to read from any thread."""
+    """Rows of named numbers, each with the environment steps it was taken at; safe to read from any thread.
 
-    def __init__(self) -> None:
+    However long the run, memory holds its whole course, the last of it in every row.
+
+    Args:
+        limit: Bytes of the files of a run, about.
+    """
+
+    def __init__(self, limit: int = journal.LIMIT) -> None:
         self._lock = threading.Lock()
-        self._columns: dict[str, array[float]] = {"steps": array("d")}
+        self._table = Table()
+        self._stride = 1
+        self._merged = 0  # rows at the beginning, each made of `_stride`
         self._changes: list[dict[str, Any]] = []
-        self._file: IO[str] | None = None
+        self._journal = journal.Journal(limit)
 
     def __len__(self) -> int:
-        return len(self._columns["steps"])
+        return len(self._table)
 
     def names(self) -> list[str]:
         """Return the names of the columns, `steps` first."""
         with self._lock:
-            return list(self._columns)
+            return list(self._table.columns)
 
     def series(self, name: str) -> tuple[Float64, Float64]:
         """Return (steps, values) of one column, without the rows that lack it; both empty for a name never seen."""
         with self._lock:
-            steps = np.array(self._columns["steps"])
-            values = np.array(self._columns.get(name, array("d")))
+            steps = np.array(self._table.columns["steps"])
+            values = np.array(self._table.columns.get(name, array("d")))
         known = ~np.isnan(values)
         return steps[: len(values)][known], values[known]
 
     def last(self, name: str, default: float = math.nan) -> float:
         """Return the newest value of one column."""
-        values = self.series(name)[1]
-        return float(values[-1]) if len(values) else default
+        with self._lock:
+            for value in reversed(self._table.columns.get(name, array("d"))):
+                if not math.isnan(value):
+                    return value
+        return default
 
     def changes(self) -> list[dict[str, Any]]:
         """Return the hyperparameters that changed while training: {"steps", "name", "old", "new"}, oldest first."""
@@ -64,35 +79,46 @@ class Metrics:
         import pandas
 
         with self._lock:
-            return pandas.DataFrame({name: np.array(values) for name, values in self._columns.items()})
+            return pandas.DataFrame({name: np.array(values) for name, values in self._table.columns.items()})
 
     def append(self, steps: int, row: dict[str, float]) -> None:
-        """Add a row, in memory and on disk; values that are nan are left out."""
-        row = {name: value for name, value in row.items() if not math.isnan(value)}
+        """Add a row, in memory and on disk; values that are not finite are left out."""
+        row = {name: value for name, value in row.items() if math.isfinite(value)}
         self._keep(steps, row)
-        self._write({"steps": steps, **row})
+        self._journal.write({"steps": steps, **row})
 
     def append_change(self, steps: int, name: str, old: object, new: object) -> None:
         """Record that a hyperparameter changed."""
         change = {"steps": steps, "name": name, "old": old, "new": new}
-        with self._lock:
-            self._changes.append(change)
-        self._write({"change": change})
+        self._keep_change(change)
+        self._journal.write({"change": change})
 
     def _keep(self, steps: float, row: dict[str, float]) -> None:
         with self._lock:
-            count = len(self._columns["steps"])
-            for name in row:
-                self._columns.setdefault(name, array("d", [math.nan] * count))
-            for name, values in self._columns.items():
-                values.append(steps if name == "steps" else row.get(name, math.nan))
+            self._table.append(steps, row)
+            if len(self._table) - self._merged == self._stride:
+                self._merge()
+
+    def _merge(self) -> None:
+        """Make one row of the newest `_stride`; halve the resolution of everything when that is too many."""
+        while len(self._table) - self._merged > 1:
+            self._table.halve(self._merged, len(self._table))
+        self._merged += 1
+        if self._merged == MOST_ROWS:
+            self._table.halve(0, MOST_ROWS)
+            self._merged, self._stride = MOST_ROWS // 2, 2 * self._stride
+
+    def _keep_change(self, change: dict[str, Any]) -> None:
+        with self._lock:
+            self._changes.append(change)
+            if len(self._changes) > MOST_CHANGES:
+                self._changes = coalesced(self._changes)
 
     def rewind(self, steps: int) -> None:
         """Take back the rows after `steps`."""
         with self._lock:
-            keep = int(np.searchsorted(np.array(self._columns["steps"]), steps, side="right"))
-            for values in self._columns.values():
-                del values[keep:]
+            self._table.rewind(steps)
+            self._merged = min(self._merged, len(self._table))
             self._changes = [change for change in self._changes if change["steps"] <= steps]
 
     def open(self, directory: Path) -> None:
@@ -101,51 +127,39 @@ class Metrics:
         Raises:
             RunDirectoryError: If the file cannot be written.
         """
-        path = directory / FILE
-        try:
-            torn = path.exists() and path.stat().st_size > 0 and not path.read_bytes().endswith(b"\n")
-            self._file = path.open("a", encoding="utf-8")
-            if torn:
-                self._write_text("\n")
-        except OSError as error:
-            raise RunDirectoryError(f"metrics of run_dir={str(directory)!r} cannot be written: {error}.") from error
+        self._journal.open(directory)
 
     def resume(self, directory: Path, steps: int) -> None:
         """Go on writing to `directory`, whose rows after `steps` no longer count."""
         self.open(directory)
-        self._write({"resumed_at": steps})
+        self.take_back(steps)
+
+    def take_back(self, steps: int) -> None:
+        """Let the rows after `steps` count no longer, in memory and on disk."""
+        self.rewind(steps)
+        self._journal.write({"resumed_at": steps})
 
     def read(self, directory: Path) -> None:
         """Read the rows of `directory`, as its run left them."""
-        path = directory / FILE
-        if not path.exists():
-            return
-        for line in path.read_text(encoding="utf-8").splitlines():
-            try:
-                entry = json.loads(line)
-            except json.JSONDecodeError:
-                continue  # torn by a kill
+        for entry in journal.read(directory):
             if "resumed_at" in entry:
                 self.rewind(entry["resumed_at"])
             elif "change" in entry:
-                self._changes.append(entry["change"])
+                self._keep_change(entry["change"])
             else:
                 self._keep(entry.pop("steps"), entry)
 
+    def sync(self) -> None:
+        """Bring everything written down to the disk."""
+        self._journal.sync()
+
+    def copy_to(self, directory: Path) -> None:
+        """Copy the files of the run into another folder."""
+        self._journal.copy_to(directory)
+
     def close(self) -> None:
         """Close the file; the rows stay readable."""
-        if self._file is not None:
-            self._file.close()
-            self._file = None
-
-    def _write(self, entry: dict[str, Any]) -> None:
-        if self._file is not None:
-            self._write_text(json.dumps(entry) + "\n")
-
-    def _write_text(self, text: str) -> None:
-        assert self._file is not None
-        self._file.write(text)
-        self._file.flush()
+        self._journal.close()
 
 
 def read_metrics(directory: str | Path) -> Metrics:
@@ -154,8 +168,8 @@ def read_metrics(directory: str | Path) -> Metrics:
     Raises:
         RunDirectoryError: If there are none.
     """
-    if not (Path(directory) / FILE).exists():
-        raise RunDirectoryError(f"directory={str(directory)!r} holds no {FILE}; pass a run directory.")
+    if not journal.exists(Path(directory)):
+        raise RunDirectoryError(f"directory={str(directory)!r} holds no {journal.FILE}; pass a run directory.")
     metrics = Metrics()
     metrics.read(Path(directory))
     return metrics

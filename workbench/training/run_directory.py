@@ -1,21 +1,23 @@
-"""A run on disk: `run.json` (what it is), `metrics.jsonl` (what happened), `checkpoints/<steps>/` (where it is)."""
+"""A run on disk: `run.json` (what it is), `metrics.jsonl` (what happened), `checkpoints/<steps>/` (where it is).
+
+`best.json` names the checkpoint that did best, which stays however many come after it.
+"""
 
 import json
 import secrets
 import shutil
+import warnings
 from collections.abc import Iterable
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from workbench.errors import CheckpointError, RunDirectoryError
-from workbench.training.checkpoints import STATE, save_checkpoint, write_json
-from workbench.training.metrics import FILE as METRICS
+from workbench.training.checkpoints import STATE, Checkpoint, DamagedError, read_checkpoint, save_checkpoint
+from workbench.training.files import remove_folder, write_json
 from workbench.training.metrics import Metrics
 
-RUN = "run.json"
-KEPT = 2
-"""Automatic checkpoints that stay, the newest ones."""
+RUN, BEST, CHECKPOINTS = "run.json", "best.json", "checkpoints"
 
 
 def fresh_path(environment: str, algorithm: str) -> Path:
@@ -24,33 +26,102 @@ def fresh_path(environment: str, algorithm: str) -> Path:
     return Path("runs") / f"{environment.replace('/', '_')}-{algorithm}-{moment}-{secrets.token_hex(2)}"
 
 
+def _order(path: Path) -> tuple[int, int]:
+    """Return the steps of a checkpoint's name, and which one of these steps it is."""
+    steps, _, again = path.name.partition(".")
+    return int(steps), int(again or 0)
+
+
+def steps_of(checkpoint: Path) -> int:
+    """Return the environment steps after which a checkpoint was taken."""
+    return _order(checkpoint)[0]
+
+
 def checkpoints_of(run_dir: Path) -> list[Path]:
-    """Return the complete checkpoints of a run directory, oldest first."""
-    return sorted(path for path in (run_dir / "checkpoints").glob("[0-9]*") if (path / STATE).exists())
+    """Return the checkpoints of a run directory, oldest first."""
+    return sorted((run_dir / CHECKPOINTS).glob("[0-9]*"), key=_order)
 
 
-def locate(path: Path) -> tuple[Path, Path, dict[str, Any]]:
-    """Find the run directory, the checkpoint to load and the description at `path`.
+def best_of(run_dir: Path) -> dict[str, Any] | None:
+    """Return what is known of a run's best checkpoint: `checkpoint` (its name), `steps`, `mean_return`, `measured_by`.
 
-    Args:
-        path: A run directory (its newest checkpoint is meant), or one checkpoint inside it.
+    None where there is none yet, or where it is gone.
+    """
+    try:
+        best = json.loads((run_dir / BEST).read_bytes())
+    except (FileNotFoundError, UnicodeDecodeError, json.JSONDecodeError):
+        return None
+    return best if (run_dir / CHECKPOINTS / best["checkpoint"]).is_dir() else None
+
+
+def is_run(path: Path) -> bool:
+    """Tell whether a run was begun at `path`."""
+    return (path / RUN).exists()
+
+
+def describe(path: Path) -> dict[str, Any]:
+    """Return what a run said of itself when it began; `path` is its directory, or one of its checkpoints.
 
     Raises:
-        CheckpointError: If there is no run, or no checkpoint.
+        CheckpointError: If there is no run.
     """
-    chosen = path if (path / STATE).exists() else None
-    run_dir = path.parent.parent if chosen else path
     try:
-        description = json.loads((run_dir / RUN).read_text(encoding="utf-8"))
+        if (path / STATE).exists() and not is_run(path.parent.parent):
+            description = read_checkpoint(path).about["run"]  # it was copied out of its run
+        else:
+            run_dir = path.parent.parent if (path / STATE).exists() else path
+            description = json.loads((run_dir / RUN).read_bytes())
         description["env"], description["algorithm"], description["hyperparameters"]
     except (OSError, KeyError, TypeError, UnicodeDecodeError, json.JSONDecodeError) as error:
         raise CheckpointError(
             f"path={str(path)!r} holds no run ({error!r}); pass a run directory, or a folder that Trainer.save wrote."
         ) from error
-    found = [chosen] if chosen else checkpoints_of(run_dir)
+    found: dict[str, Any] = description
+    return found
+
+
+def choose(path: Path, which: str = "last") -> tuple[Path | None, Checkpoint]:
+    """Find the run directory, None of a checkpoint that was copied out of its run, and read the checkpoint to load.
+
+    Args:
+        path: A run directory, or one checkpoint inside it.
+        which: Of a run directory, "last" or "best". Where the last one is damaged, the one before is taken, with a
+            warning.
+
+    Raises:
+        CheckpointError: If there is none, or none that is sound.
+    """
+    if (path / STATE).exists():
+        return path.parent.parent if is_run(path.parent.parent) else None, read_checkpoint(path)
+    if which == "best":
+        best = best_of(path)
+        if best is None:
+            raise CheckpointError(f"run directory {str(path)!r} has no best checkpoint; pass which='last'.")
+        return path, read_checkpoint(path / CHECKPOINTS / best["checkpoint"])
+    found = checkpoints_of(path)
     if not found:
-        raise CheckpointError(f"run directory {str(run_dir)!r} holds no checkpoint; pass one that was trained.")
-    return run_dir, found[-1], description
+        raise CheckpointError(f"run directory {str(path)!r} holds no checkpoint; pass one that was trained.")
+    return path, newest_sound(found)
+
+
+def newest_sound(found: list[Path]) -> Checkpoint:
+    """Read the newest checkpoint that is not damaged; warn of those that are.
+
+    Raises:
+        CheckpointError: If all are damaged, or the newest that is not cannot be read by this version.
+    """
+    damaged: list[DamagedError] = []
+    for path in reversed(found):
+        try:
+            checkpoint = read_checkpoint(path)
+        except DamagedError as error:
+            damaged.append(error)
+            continue
+        if damaged:
+            reasons = " ".join(map(str, damaged))
+            warnings.warn(f"going on from checkpoint {str(path)!r}, since {reasons}", stacklevel=2)
+        return checkpoint
+    raise damaged[0]
 
 
 class RunDirectory:
@@ -58,63 +129,108 @@ class RunDirectory:
 
     Args:
         path: The folder; made by `open`.
-        loaded: Whether the run was loaded from there, so that it goes on instead of being refused.
+        keep_last: Checkpoints that stay, the newest ones; the best one stays besides.
     """
 
-    def __init__(self, path: Path, *, loaded: bool = False) -> None:
+    def __init__(self, path: Path, keep_last: int = 2) -> None:
         self.path = path
+        self.keep_last = keep_last
+        self.loaded = False
+        self.best: dict[str, Any] | None = None
         self._prepared = False
-        self._loaded = loaded
+        self._lock: IO[bytes] | None = None
 
     def open(self, description: dict[str, Any], metrics: Metrics, steps: int) -> None:
-        """Let `metrics` write here until they are closed.
+        """Let `metrics` write here until `close`.
 
         The first time, a new run is described; of a loaded one, what came after `steps` is taken back.
 
         Raises:
-            RunDirectoryError: If the folder holds another run, or cannot be written.
+            RunDirectoryError: If the folder holds another run, is in use by another process, or cannot be written.
         """
-        if self._prepared:
-            metrics.open(self.path)
-        elif self._loaded:
-            metrics.resume(self.path, steps)
-            _remove((self.path / "checkpoints").glob(".*"))  # a kill's half-written ones
-            _remove(path for path in checkpoints_of(self.path) if int(path.name) > steps)
-        else:
-            if (self.path / RUN).exists():
+        if not self._prepared and not self.loaded:
+            if is_run(self.path):
                 raise RunDirectoryError(
                     f"run_dir={str(self.path)!r} holds another run; choose a new one, or go on with it: "
-                    f"workbench.load({str(self.path)!r})."
+                    f"resume='auto', or workbench.load({str(self.path)!r})."
                 )
             _describe(self.path, description)
+        self._lock = _locked(self.path)
+        if self.loaded and not self._prepared:
+            metrics.resume(self.path, steps)
+            self._take_back(steps)
+        else:
             metrics.open(self.path)
         self._prepared = True
 
-    def checkpoint(self, owner: Any, steps: int) -> Path:
-        """Write a checkpoint of `owner`, and remove all but the newest `KEPT`."""
-        path = _checkpoint_path(self.path, steps)
-        save_checkpoint(owner, path)
-        _remove(checkpoints_of(self.path)[:-KEPT])
+    def close(self) -> None:
+        """Let others write here."""
+        if self._lock is not None:
+            self._lock.close()
+            self._lock = None
+
+    def _take_back(self, steps: int) -> None:
+        """Remove what a kill left half-written, and checkpoints after `steps`."""
+        for hidden in (self.path / CHECKPOINTS).glob(".*"):
+            shutil.rmtree(hidden, ignore_errors=True)
+        for hidden in (*self.path.glob(".run.json.*"), *self.path.glob(".best.json.*"), *self.path.glob(".metrics.*")):
+            hidden.unlink()
+        self.best = best_of(self.path)
+        if self.best is not None and self.best["steps"] > steps:
+            (self.path / BEST).unlink()
+            self.best = None
+        _remove(path for path in checkpoints_of(self.path) if steps_of(path) > steps)
+
+    def checkpoint(self, owner: Any, steps: int, about: dict[str, Any], score: dict[str, Any] | None = None) -> Path:
+        """Write a checkpoint of `owner`, and remove those that need not stay.
+
+        Args:
+            owner: What names its parts in `saved`.
+            steps: Of the run.
+            about: What to say about it, in JSON.
+            score: `mean_return` and `measured_by`, if it is the best so far.
+        """
+        path = free_name(self.path, steps)
+        save_checkpoint(owner, path, about)
+        if score is not None:
+            self.best = {"checkpoint": path.name, "steps": steps, **score}
+            write_json(self.path / BEST, self.best)
+        kept = {self.best["checkpoint"]} if self.best is not None else set()
+        found = checkpoints_of(self.path)
+        again = [other for other in found if steps_of(other) == steps and other != path]
+        newest = [other for other in found if other not in again][-self.keep_last :]
+        _remove(other for other in found if other not in newest and other.name not in kept)
         return path
 
-    def copy_to(self, target: Path, owner: Any, description: dict[str, Any], steps: int) -> None:
+    def copy_to(
+        self, target: Path, owner: Any, description: dict[str, Any], metrics: Metrics, steps: int, about: dict[str, Any]
+    ) -> None:
         """Write the run as it stands, with one checkpoint, to another folder; into its own, a further checkpoint."""
         if target.resolve() == self.path.resolve():
-            _describe(target, description)
-            save_checkpoint(owner, _checkpoint_path(target, steps))
+            if not is_run(target):
+                _describe(target, description)
+            self.checkpoint(owner, steps, about)
             return
-        if target.is_dir() and any(target.iterdir()) and not (target / RUN).exists():
+        if target.is_dir() and any(target.iterdir()) and not is_run(target):
             raise RunDirectoryError(f"path={str(target)!r} holds something else; choose a new folder.")
-        _describe(target, description)
-        if (self.path / METRICS).exists():
-            shutil.copyfile(self.path / METRICS, target / METRICS)
-        path = _checkpoint_path(target, steps)
-        save_checkpoint(owner, path)
-        _remove(other for other in checkpoints_of(target) if other != path)
+        hidden = target.with_name(f".{target.name}.{secrets.token_hex(4)}")
+        try:
+            _describe(hidden, description)
+            metrics.copy_to(hidden)
+            save_checkpoint(owner, free_name(hidden, steps), about)
+            if target.is_dir():
+                remove_folder(target)
+            hidden.rename(target)
+        except OSError as error:
+            raise RunDirectoryError(f"path={str(target)!r} cannot be written: {error}; choose another.") from error
+        finally:
+            shutil.rmtree(hidden, ignore_errors=True)
 
 
-def _checkpoint_path(run_dir: Path, steps: int) -> Path:
-    return run_dir / "checkpoints" / f"{steps:015d}"
+def free_name(run_dir: Path, steps: int) -> Path:
+    """Return where a checkpoint after `steps` goes: a complete one is never replaced, for a kill would leave none."""
+    again = [_order(path)[1] for path in checkpoints_of(run_dir) if steps_of(path) == steps]
+    return run_dir / CHECKPOINTS / (f"{steps:015d}.{max(again) + 1}" if again else f"{steps:015d}")
 
 
 def _describe(path: Path, description: dict[str, Any]) -> None:
@@ -125,6 +241,26 @@ def _describe(path: Path, description: dict[str, Any]) -> None:
         raise RunDirectoryError(f"run_dir={str(path)!r} cannot be written: {error}; choose another.") from error
 
 
+def _locked(path: Path) -> IO[bytes] | None:
+    """Keep other processes from writing to the run as long as the file stays open, where the system can."""
+    try:
+        import fcntl
+    except ImportError:
+        return None
+    file = (path / RUN).open("rb")
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        file.close()
+        raise RunDirectoryError(
+            f"run_dir={str(path)!r} is being written by another trainer; wait for it to end, or choose another."
+        ) from None
+    except OSError:  # a file system without locks
+        file.close()
+        return None
+    return file
+
+
 def _remove(paths: Iterable[Path]) -> None:
     for path in paths:
-        shutil.rmtree(path, ignore_errors=True)
+        remove_folder(path)

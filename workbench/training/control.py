@@ -1,0 +1,70 @@
+"""What other threads ask of the training loop: to pause, to stop, to do something between two iterations."""
+
+import queue
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future
+from typing import Any
+
+
+class Control:
+    """What other threads ask of the loop. It is read between iterations, so nothing is ever interrupted half-way."""
+
+    def __init__(self) -> None:
+        self.stopping = threading.Event()
+        self._running = threading.Event()
+        self._running.set()
+        self._requests: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
+        self._wake = threading.Condition()
+
+    @property
+    def paused(self) -> bool:
+        """Whether a pause was asked for."""
+        return not self._running.is_set()
+
+    def pause(self) -> None:
+        """Ask the loop to wait after its present iteration."""
+        self._running.clear()
+
+    def resume(self) -> None:
+        """Let a paused loop go on."""
+        with self._wake:
+            self._running.set()
+            self._wake.notify_all()
+
+    def stop(self) -> None:
+        """Ask the loop to end after its present iteration, paused or not."""
+        with self._wake:
+            self.stopping.set()
+            self._wake.notify_all()
+
+    def ask(self, work: Callable[[], Any]) -> "Future[Any]":
+        """Have `work` done on the loop's thread between two iterations."""
+        future: Future[Any] = Future()
+
+        def run() -> None:
+            if not future.set_running_or_notify_cancel():
+                return
+            try:
+                future.set_result(work())
+            except BaseException as error:  # handed to the thread that asked
+                future.set_exception(error)
+
+        with self._wake:
+            self._requests.put(run)
+            self._wake.notify_all()
+        return future
+
+    def answer(self) -> None:
+        """Do the work asked for."""
+        while not self._requests.empty():
+            self._requests.get()()
+
+    def wait_while_paused(self) -> None:
+        """Answer requests until the loop may go on or must stop."""
+        self.answer()
+        while self.paused and not self.stopping.is_set():
+            with self._wake:
+                if self.paused and not self.stopping.is_set() and self._requests.empty():
+                    self._wake.wait()
+            self.answer()

@@ -1,0 +1,237 @@
+"""What happened in a run, as JSON lines on disk: one file that grows, and numbered segments that were closed.
+
+`metrics.jsonl` takes one entry a line, flushed as a whole: a kill loses at most the line being written, and a reader
+passes over a torn one. When it has grown large it becomes `metrics.000007.jsonl`. When all segments together are too
+large, two neighbours become one of half as many rows, `metrics.000001-000002.jsonl`: neighbours that are short, and of
+these the oldest, so that the whole course stays.
+"""
+
+import contextlib
+import itertools
+import json
+import math
+import os
+import re
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO, Any
+
+from workbench.errors import RunDirectoryError
+from workbench.training.files import sync_folder, write_file
+from workbench.training.rows import Table, coalesced, is_total
+
+FILE = "metrics.jsonl"
+SEGMENT = re.compile(r"metrics\.(\d{6,})(?:-(\d{6,}))?\.jsonl")
+SEGMENTS = 16
+"""Segments that the limit allows for: the file that grows is closed at a sixteenth of it."""
+
+LIMIT = 128 << 20
+"""Bytes of all files together, where none are asked for."""
+
+MOST_CHANGES = 2048
+"""Changes of hyperparameters in a segment of several, at most about that many."""
+
+Entry = dict[str, Any]
+
+
+def segments(directory: Path) -> list[Path]:
+    """Return the closed segments, oldest first; without those that are part of a longer one."""
+    found = sorted(
+        ((*_span(path), path) for path in directory.glob("metrics.*.jsonl") if SEGMENT.fullmatch(path.name)),
+        key=lambda item: (item[0], -item[1]),
+    )
+    kept: list[Path] = []
+    end = 0
+    for _, last, path in found:
+        if last > end:
+            kept.append(path)
+            end = last
+    return kept
+
+
+def _span(path: Path) -> tuple[int, int]:
+    match = SEGMENT.fullmatch(path.name)
+    assert match is not None
+    return int(match[1]), int(match[2] or match[1])
+
+
+def exists(directory: Path) -> bool:
+    """Tell whether `directory` holds the entries of a run."""
+    return (directory / FILE).exists() or bool(segments(directory))
+
+
+def read(directory: Path) -> Iterator[Entry]:
+    """Yield the entries of a run, oldest first, also while it is writing; torn lines are passed over."""
+    with contextlib.ExitStack() as stack:
+        files: list[IO[str]] = []
+        before = None
+        while before is None or before != segments(directory):  # else a segment was closed meanwhile
+            before = segments(directory)
+            files.clear()
+            with contextlib.suppress(FileNotFoundError):
+                for path in (*before, directory / FILE):
+                    files.append(stack.enter_context(path.open(encoding="utf-8", errors="replace")))  # noqa: PERF401
+        for file in files:
+            yield from _entries(file)
+
+
+def _entries(lines: Iterator[str] | IO[str]) -> Iterator[Entry]:
+    for line in lines:
+        try:
+            entry = json.loads(line)
+        except json.JSONDecodeError:
+            continue
+        if isinstance(entry, dict) and (entry.keys() & {"steps", "change", "resumed_at"}):
+            yield entry
+
+
+class Journal:
+    """Writes the entries of a run into a directory.
+
+    Args:
+        limit: Bytes of all files together, about.
+    """
+
+    def __init__(self, limit: int = LIMIT) -> None:
+        self.limit = limit
+        self._directory: Path | None = None
+        self._file: IO[bytes] | None = None
+        self._size = 0
+        self._torn = False
+
+    def open(self, directory: Path) -> None:
+        """Append to what is in `directory`.
+
+        Raises:
+            RunDirectoryError: If the file cannot be written.
+        """
+        self._directory = directory
+        with self._writing():
+            self._file = (directory / FILE).open("ab", buffering=0)
+            self._size = self._file.tell()
+            self._torn = self._size > 0 and _last_byte(directory / FILE) != b"\n"
+
+    def write(self, entry: Entry) -> None:
+        """Add an entry, as a whole; after `close` it is added all the same, and before `open` to nothing.
+
+        Raises:
+            RunDirectoryError: If it cannot be written.
+        """
+        if self._directory is None:
+            return
+        if self._file is None:
+            self.open(self._directory)
+            self.write(entry)
+            self.close()
+            return
+        with self._writing():
+            self._append(json.dumps(entry).encode() + b"\n")
+            if self._size > self.limit // SEGMENTS:
+                self._rotate()
+
+    def _append(self, data: bytes) -> None:
+        assert self._file is not None
+        rest = memoryview(b"\n" + data if self._torn else data)
+        self._torn = True  # by a kill, or by a disk that takes less than it is given
+        while rest:
+            rest = rest[self._file.write(rest) :]
+        self._torn = False
+        self._size += len(data)
+
+    def sync(self) -> None:
+        """Bring everything written down to the disk."""
+        if self._file is not None:
+            with self._writing():
+                os.fsync(self._file.fileno())
+
+    def close(self) -> None:
+        """Close the file."""
+        if self._file is not None:
+            self._file.close()
+            self._file = None
+
+    def copy_to(self, target: Path) -> None:
+        """Copy all files into a folder."""
+        if self._directory is not None:
+            for path in (*segments(self._directory), self._directory / FILE):
+                shutil.copyfile(path, target / path.name)
+
+    @contextlib.contextmanager
+    def _writing(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise RunDirectoryError(
+                f"metrics of run_dir={str(self._directory)!r} cannot be written: {error}; make room, or choose another."
+            ) from error
+
+    def _rotate(self) -> None:
+        """Close the file that grew, give it its number, and make room."""
+        assert self._file is not None
+        assert self._directory is not None
+        os.fsync(self._file.fileno())
+        self._file.close()
+        closed = segments(self._directory)
+        number = _span(closed[-1])[1] + 1 if closed else 1
+        (self._directory / FILE).rename(self._directory / f"metrics.{number:06d}.jsonl")
+        self._file = (self._directory / FILE).open("ab", buffering=0)
+        self._size = 0
+        sync_folder(self._directory)
+        compact(self._directory, self.limit - self.limit // SEGMENTS)
+
+
+def _last_byte(path: Path) -> bytes:
+    with path.open("rb") as file:
+        file.seek(-1, os.SEEK_END)
+        return file.read(1)
+
+
+def compact(directory: Path, limit: int) -> None:
+    """Halve the rows of neighbouring segments until all of them together have `limit` bytes."""
+    while True:
+        closed = segments(directory)
+        for path in directory.glob("metrics.*.jsonl"):
+            if SEGMENT.fullmatch(path.name) and path not in closed:  # part of a longer one
+                path.unlink()
+        if len(closed) < 2 or sum(path.stat().st_size for path in closed) <= limit:
+            return
+        pairs = itertools.pairwise(closed)
+        first, second = min(pairs, key=lambda pair: _span(pair[1])[1] - _span(pair[0])[0])
+        lines = [json.dumps(entry).encode() + b"\n" for entry in merged(first, second)]
+        path = directory / f"metrics.{_span(first)[0]:06d}-{_span(second)[1]:06d}.jsonl"
+        temporary = directory / f".{path.name}"
+        temporary.unlink(missing_ok=True)
+        write_file(temporary, lines)
+        temporary.rename(path)
+        sync_folder(directory)
+        first.unlink()
+        second.unlink()
+
+
+def merged(*paths: Path) -> Iterator[Entry]:
+    """Yield the entries of neighbouring segments with half as many rows."""
+    table, changes = Table(), list[Entry]()
+    mark: int | None = None
+    for path in paths:
+        with path.open(encoding="utf-8", errors="replace") as file:
+            for entry in _entries(file):
+                if "resumed_at" in entry:
+                    table.rewind(entry["resumed_at"])
+                    changes = [change for change in changes if change["steps"] <= entry["resumed_at"]]
+                    mark = entry["resumed_at"] if mark is None else min(mark, entry["resumed_at"])
+                elif "change" in entry:
+                    changes.append(entry["change"])
+                else:
+                    table.append(entry.pop("steps"), entry)
+    if mark is not None:  # rows of earlier segments may be taken back by it
+        yield {"resumed_at": mark}
+    table.halve(0, len(table))
+    yield from ({"change": change} for change in (changes if len(changes) <= MOST_CHANGES else coalesced(changes)))
+    for index in range(len(table)):
+        row = {name: values[index] for name, values in table.columns.items()}
+        yield {
+            name: int(value) if value.is_integer() and (is_total(name) or name == "iterations") else value
+            for name, value in row.items()
+            if not math.isnan(value)
+        }
