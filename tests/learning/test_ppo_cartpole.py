@@ -13,7 +13,7 @@ LIMIT = 1_000_000
 
 
 def reached(tmp_path, seed, limit=LIMIT, backend="torch"):
-    trainer = wb.Trainer("CartPole-v1", wb.PPO(), seed=seed, backend="torch", run_dir=tmp_path / f"{seed}", backend=backend)
+    trainer = wb.Trainer("CartPole-v1", wb.PPO(), seed=seed, run_dir=tmp_path / f"{seed}", backend=backend)
     assert trainer.backend == backend
     trainer.train(limit, target_return=TARGET)
     return trainer.evaluate(episodes=100, seed=1000 + seed).mean
