@@ -9,21 +9,32 @@ from typing import Any, Protocol, Self, TextIO
 
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
-from rich.progress_bar import ProgressBar
-from rich.table import Table
 from rich.text import Text
 
-from workbench.events import Event, Progress, Started, Stopped
+from workbench.events import Evaluated, Event, Progress, RolledBack, Started, Stopped
+from workbench.ui.resources import Resources
 
 PLAIN_INTERVAL = 10.0
 """Seconds between two lines where there is no terminal."""
 
-REFRESHES_PER_SECOND = 4
+REFRESHES_PER_SECOND = 2
 
-LOSSES = ("policy_loss", "value_loss", "entropy")
+LOSSES = ("policy_loss", "value_loss", "critic_loss", "entropy")
 """The columns of a metrics row shown beside the return, where a row has them."""
 
-HISTORY = 48
+SPENT = "seconds_"
+"""Begins the names of columns that say what training time has gone to so far."""
+
+GREY = "grey37"
+"""Of what is not there yet, and of time that nobody accounts for."""
+
+PARTS = {"forward": "blue", "environment": "green", "rollout": "cyan", "learn": "magenta", "other": GREY}
+"""What time goes to, in the order shown, and the colour of each."""
+
+LABEL, WIDTH = 10, 24
+"""Columns of a line's label, and of its bar or curve; a line fits into 80."""
+
+HISTORY = WIDTH
 """How many points the curve of the episode return keeps."""
 
 _BLOCKS = "▁▂▃▄▅▆▇█"
@@ -61,6 +72,11 @@ def magnitude(number: float) -> str:
     return f"{number:.3g}"
 
 
+def size(count: float) -> str:
+    """Write a number of bytes: `620 MB`, `1.24 GB`."""
+    return f"{count / 1e9:.3g} GB" if count >= 1e9 else f"{count / 1e6:.0f} MB"
+
+
 def sparkline(values: list[float]) -> str:
     """Draw `values` as a row of blocks from their least to their greatest."""
     low, high = min(values), max(values)
@@ -94,14 +110,19 @@ class Summary:
         self.row: dict[str, float] = {}
         self.rate = math.nan
         self.returns, self.last_return = Curve(HISTORY), math.nan
+        self.evaluation, self.best = math.nan, math.nan
+        self.rollbacks = 0
+        self._first: dict[str, float] = {}
 
     def take(self, event: Event) -> None:
         """Bring the state up to date with `event`."""
         self.steps = event.steps
         if isinstance(event, Started):
             self.goal, self.reason, self.rate = event.goal, None, math.nan
+            self._first = {}
         elif isinstance(event, Progress):
             self.row = event.row
+            self._first = self._first or event.row
             rate = event.row.get("steps_per_second", math.nan)
             if math.isfinite(rate):
                 self.rate = rate if math.isnan(self.rate) else 0.9 * self.rate + 0.1 * rate
@@ -109,8 +130,22 @@ class Summary:
             if math.isfinite(episode_return):
                 self.returns.add(episode_return)
                 self.last_return = episode_return
+        elif isinstance(event, Evaluated):
+            self.evaluation, self.best = event.mean, event.mean if math.isnan(self.best) else max(event.mean, self.best)
+        elif isinstance(event, RolledBack):
+            self.rollbacks += 1
         elif isinstance(event, Stopped):
             self.reason = event.reason
+
+    def shares(self) -> dict[str, float]:
+        """Return what share of the training time went to each part, since the first row: that one compiles.
+
+        What is left is "other"; of a run that does not say, there are no shares.
+        """
+        passed = {name: value - self._first.get(name, value) for name, value in self.row.items()}
+        total = passed.get("seconds", 0.0)
+        parts = {name: passed[SPENT + name] / total for name in PARTS if SPENT + name in passed and total > 0}
+        return parts | {"other": max(0.0, 1.0 - sum(parts.values()))} if parts else {}
 
     @property
     def remaining(self) -> float:
@@ -130,7 +165,11 @@ class Summary:
         head = f"{self.steps:,}/{self.goal:,} steps{share}"
         rate = f"{magnitude(self.rate)} steps/s" if math.isfinite(self.rate) else ""
         end = _REASONS.get(self.reason, self.reason) if self.reason else f"ETA {duration(self.remaining)}"
-        return "  ".join(part for part in (head, rate, end, *(f"{n} {v}" for n, v in self.numbers())) if part)
+        numbers = [f"{name} {value}" for name, value in self.numbers()]
+        if math.isfinite(self.evaluation):
+            numbers.append(f"evaluation {self.evaluation:.4g}")
+        shares = [f"{name} {share:.0%}" for name, share in self.shares().items()]
+        return "  ".join(part for part in (head, rate, end, *numbers, *shares) if part)
 
 
 class TerminalProgress:
@@ -156,7 +195,8 @@ class TerminalProgress:
     ) -> None:
         self._trainer, self._quiet, self._clock = trainer, quiet, clock
         self._console = Console(file=file or sys.stdout, highlight=False)
-        self._summary = Summary()
+        self._unicode = "utf" in self._console.encoding
+        self._summary, self._resources, self._began = Summary(), Resources(clock), clock()
         self._live: Live | None = None
         self._next_line = 0.0
         self._owner = False
@@ -197,31 +237,76 @@ class TerminalProgress:
                 self._console.print(self._summary.line(), soft_wrap=True)
 
     def __rich__(self) -> RenderableType:
-        """Draw the state as it is now."""
+        """Draw the state as it is now, always in as many lines."""
         summary = self._summary
-        share = f"{summary.steps / summary.goal:4.0%}" if summary.goal else ""
-        bar = Table.grid(padding=(0, 2))
-        bar.add_row(
-            ProgressBar(total=max(summary.goal, 1), completed=summary.steps, width=24),
-            share,
-            f"{summary.steps:,} / {summary.goal:,} steps",
-        )
+        self._resources.look()
         rate = f"{magnitude(summary.rate)} steps/s" if math.isfinite(summary.rate) else "compiling"
-        end = _REASONS.get(summary.reason, summary.reason) if summary.reason else f"ETA {duration(summary.remaining)}"
-        drawn: list[RenderableType] = [
-            _line((type(self._trainer.algorithm).__name__, "bold"), "  ", (self._trainer.id, "dim")),
-            bar,
-            _line((rate, "cyan"), "  ", end),
-        ]
+        passed = f"{duration(self._clock() - self._began)} passed  "
+        left = (f"{duration(summary.remaining)} left", "bold") if math.isfinite(summary.remaining) else ""
+        end = _REASONS.get(summary.reason, summary.reason) if summary.reason else left
+        trouble = (f"  rolled back {summary.rollbacks}x" if summary.rollbacks else "", "yellow")
+        losses = (part for name, value in summary.numbers(LOSSES) for part in ((f"{name} ", "dim"), f"{value}  "))
+        return Group(
+            _line((type(self._trainer.algorithm).__name__, "bold"), "  ", (self._trainer.id, "dim"), trouble),
+            self._steps(),
+            _row("speed", Text(rate, "bold cyan"), passed, end),
+            self._time(),
+            self._machine(),
+            self._returns(),
+            _line((f"{'losses':{LABEL}}", "dim"), *losses),
+        )
+
+    def _steps(self) -> Text:
+        """Draw how far the run is."""
+        summary = self._summary
+        share = min(1.0, summary.steps / summary.goal) if summary.goal else 0.0
+        done = "green" if summary.reason in ("steps", "target") else "cyan"
+        bar = self._bar([(share, done, "#"), (1.0 - share, GREY, "-")])
+        return _row("steps", bar, (f"{share:.0%}  ", "bold"), f"{summary.steps:,} of {summary.goal:,}")
+
+    def _time(self) -> Text:
+        """Draw what training time goes to."""
+        shares = self._summary.shares()
+        words: list[str | tuple[str, str]] = []
+        for name, share in shares.items():
+            if share >= 0.005 and name != "other":
+                words += [(f"{'env' if name == 'environment' else name} ", PARTS[name]), f"{share:.0%}  "]
+        return _row("time", self._bar([(share, PARTS[name], name[0]) for name, share in shares.items()]), *words)
+
+    def _machine(self) -> Text:
+        """Draw what the process uses."""
+        resources = self._resources
+        cores = f"{resources.cores:.1f} cores" if math.isfinite(resources.cores) else ""
+        gpu = f"  {size(resources.gpu)} on GPU" if resources.gpu else ""
+        return _row("machine", Text(cores), f"{size(resources.memory)} memory{gpu}")
+
+    def _returns(self) -> Text:
+        """Draw the course of the episode return, its newest value, and that of evaluations."""
+        summary = self._summary
         points = summary.returns.points
-        if points:
-            curve = f"{sparkline(points)}  " if "utf" in self._console.encoding else ""
-            drawn.append(_line(("episode return ", "dim"), (curve, "green"), (f"{summary.last_return:.4g}", "bold")))
-        losses = summary.numbers(LOSSES)
-        drawn.append(_line(*(part for name, value in losses for part in ((f"{name} ", "dim"), f"{value}  "))))
-        return Group(*drawn)
+        curve = Text(sparkline(points) if points and self._unicode else "", "green")
+        words: list[str | tuple[str, str]] = [(f"{summary.last_return:.4g}", "bold") if points else ("-", "dim")]
+        if math.isfinite(summary.evaluation):
+            words += [("  evaluation ", "dim"), f"{summary.evaluation:.4g}", (f"  best {summary.best:.4g}", "dim")]
+        return _row("return", curve, *words)
+
+    def _bar(self, parts: list[tuple[float, str, str]]) -> Text:
+        """Draw shares, each with its style and the letter that stands for it where there are no lines to draw with."""
+        bar, until = Text(), 0.0
+        for share, style, letter in parts:
+            until += share
+            bar.append(("━" if self._unicode else letter) * (round(until * WIDTH) - len(bar)), style)
+        return bar
 
 
-def _line(*parts: str | tuple[str, str]) -> Text:
+def _row(label: str, picture: Text, *parts: str | tuple[str, str]) -> Text:
+    """Lay out a line: a label, a picture or a number, and words."""
+    picture.pad_right(WIDTH + 2 - len(picture))
+    return _line((f"{label:{LABEL}}", "dim"), picture, *parts)
+
+
+def _line(*parts: str | tuple[str, str] | Text) -> Text:
     """Join texts and (text, style) pairs into a line that is cut, not wrapped, where the terminal is too narrow."""
-    return Text.assemble(*parts, no_wrap=True, overflow="ellipsis")
+    line = Text.assemble(*parts, no_wrap=True, overflow="ellipsis")
+    line.rstrip()
+    return line
