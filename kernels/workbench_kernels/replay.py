@@ -1,7 +1,7 @@
 """What came after a remembered step. A kernel is one cell (t, i) of a batch [T, B]; a target supplies the loops.
 
 Lanes have columns of C rows each, one behind the other: slot b * C + r is row r of lane b. A column is a ring, and its
-rows follow in the order of time. A row is a step, or only an observation: one that an episode ended with, or the newest.
+rows follow in the order of time. A row is a step, or only an observation: one that an episode ended with, or the last.
 """
 
 import numpy as np

@@ -1,4 +1,4 @@
-"""A sum tree: leaves with weights, drawn in proportion to them in logarithmic time (Schaul et al. 2016, appendix B.2.1).
+"""A sum tree: leaves with weights, drawn in proportion to them in logarithmic time (Schaul et al. 2016, appendix B.2).
 
 A kernel is one cell (t, i) of a batch [T, B]; a target supplies the loops. P: leaves, a power of two.
 
@@ -10,8 +10,6 @@ off by at most log2(P) roundings. Corrected, it would drift with every write, an
 leaves. In float32 even fresh sums are too coarse: over 2**20 leaves of one weight, a leaf is 2**-20 of the root, and
 eight values of a float32 draw would share two leaves between them.
 """
-
-import numpy as np
 
 ZERO = 0.0
 
