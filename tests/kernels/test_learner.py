@@ -8,7 +8,7 @@ import torch
 from workbench_kernels.arrays import aligned
 from workbench_kernels.learner import categorical, network, normal, rollout, surrogate, team, tiles, update
 from workbench_kernels.learner.tiles import LANES
-from workbench_kernels.targets import learning, matrix
+from workbench_kernels.targets import cpu, learning, matrix
 
 OPTIONS = {"error_model": "numpy", "_nrt": False}
 dense, transpose, row_sums = tiles.dense, tiles.transpose, tiles.row_sums
@@ -156,7 +156,7 @@ class Network:
 def both(function):
     """The function in Python, and compiled."""
     return pytest.param(function, id="python"), pytest.param(
-        numba.njit(**OPTIONS)(learning.compilable(function)), id="compiled"
+        numba.njit(**OPTIONS)(cpu.compilable(function)), id="compiled"
     )
 
 
@@ -236,7 +236,7 @@ class Judged:
 @pytest.mark.parametrize("policy", [categorical, normal], ids=["categorical", "normal"])
 def test_ppos_loss_and_its_gradient_are_the_papers(policy, compiled):
     judge, slopes, loss = (
-        numba.njit(**OPTIONS)(learning.compilable(f)) if compiled else f
+        numba.njit(**OPTIONS)(cpu.compilable(f)) if compiled else f
         for f in (policy.judge, policy.slopes, surrogate.surrogate)
     )
     one = Judged(policy)

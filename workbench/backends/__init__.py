@@ -8,9 +8,8 @@ import torch
 from workbench.errors import InputError
 from workbench.hyperparameters import declared
 from workbench.spec import VectorEnvironment
+from workbench.training.asynchronous import AsynchronousLearner, check_applies
 from workbench.training.learner import Learner, TorchLearner
-
-LEARNERS = ("native", "torch")
 
 HONOURED = {
     *("horizon", "epochs", "minibatches", "learning_rate", "gamma", "gae_lambda", "clip", "entropy_coefficient"),
@@ -64,7 +63,7 @@ def learner_for(
     """Set `algorithm` up and return what runs it.
 
     Args:
-        backend: "native" or "torch"; any other takes native where it applies.
+        backend: "native", "torch" or "asynchronous"; any other takes native where it applies.
         algorithm, env, device: What to run, where, and on what.
         seeds: Of `workbench.training.seeding.seeds_from`.
 
@@ -76,7 +75,11 @@ def learner_for(
     reason = objection(algorithm, env, device)
     if backend == "native" and reason is not None:
         raise InputError(f"backend='native' does not apply, because {reason}; pass backend='torch'.")
+    if backend == "asynchronous":
+        check_applies(algorithm)
     algorithm.setup(spec_of(env), device, seeds)
+    if backend == "asynchronous":
+        return AsynchronousLearner(algorithm, env, device, seeds["environment"])
     if backend != "torch" and reason is None:
         from workbench.backends.native import NativeLearner
 

@@ -270,6 +270,9 @@ class NativeLearner:
         """Return the newest rollout: flat, tile after tile, in it step after step, the lanes innermost."""
         return {name: torch.from_numpy(x) for name, x in zip(BLOCKS, self.blocks, strict=True)}
 
+    def hold(self) -> None:
+        """Do nothing: threads work only inside of `collect` and `learn`."""
+
     def restart(self, seed: int | None = None) -> None:
         """Go on with new episodes."""
         self.source.restart(seed)

@@ -96,10 +96,21 @@ def summed(gradient, network, size):
     return square
 
 
+def power(base, exponent):
+    """Return base**exponent, the exponent a whole number of at least 0, without a library's call."""
+    result = 1.0
+    while exponent > 0:
+        if exponent % 2 == 1:
+            result *= base
+        base *= base
+        exponent //= 2
+    return result
+
+
 def adam(parameters, gradient, size, scale, mean, square, steps, learning_rate, beta_1, beta_2, epsilon):
     """Take one step of Adam (Kingma and Ba 2015, algorithm 1) against `gradient` times `scale`; `steps` counts it."""
-    correction = np.float32(1.0 - beta_1**steps)
-    root = np.float32(np.sqrt(1.0 - beta_2**steps))
+    correction = np.float32(1.0 - power(beta_1, steps))
+    root = np.float32(np.sqrt(1.0 - power(beta_2, steps)))
     second, new, new_square = np.float32(beta_2), np.float32(1.0 - beta_1), np.float32(1.0 - beta_2)
     rate, small = np.float32(learning_rate) / correction, np.float32(epsilon)
     for p in range(np.uintp(size)):

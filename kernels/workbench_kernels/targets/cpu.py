@@ -8,7 +8,6 @@ import hashlib
 import threading
 from collections.abc import Callable
 from pathlib import Path
-from types import FunctionType
 from typing import Any
 
 import numba
@@ -34,23 +33,25 @@ OPTIONS: Any = {"nogil": True, "error_model": "numpy", "_nrt": False}
 """How drivers are compiled. They allocate nothing, so numba may leave reference counts alone: touched in an inner loop
 they keep it from vectorising (GAE on [128, 4096]: 0.60 ms with them, 0.19 ms without)."""
 
-INLINED = {"forceinline": True}
-"""How lane functions are. Left to itself LLVM calls a large step, and a loop that calls does not vectorise: Acrobot 11
-against 109 M steps/s. It is also what keeps apart two builds of one file, whose functions have the same names: called,
-one that comes from the disk cache and one compiled beside it met under one symbol in the linker."""
+CALLED = "workbench_kernels.learner"
+"""Whose functions are not inlined by force: they are pages long, and one is named many times.
 
-HOW = [OPTIONS, INLINED, CHECKED, hashlib.sha256(Path(__file__).read_bytes()).hexdigest()]
+All others are. Left to itself LLVM calls a large step, and a loop that calls does not vectorise: Acrobot 11 against
+109 M steps/s. It is also what keeps apart two builds of one file, whose functions have the same names: called, one that
+comes from the disk cache and one compiled beside it met under one symbol in the linker."""
+
+HOW = [OPTIONS, CHECKED, hashlib.sha256(Path(__file__).read_bytes()).hexdigest()]
 """What decides the machine code beside the lane functions and the drivers: this file."""
 
-_registered: set[FunctionType] = set()
+_registered: set[Callable[..., Any]] = set()
 _launch = threading.Lock()
 
 
-def compilable(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Let numba compile `function` and what it calls wherever a driver names them."""
+def compilable(function: Callable[..., Any], *apart: Callable[..., Any]) -> Any:
+    """Let numba compile `function` and what it calls wherever a driver names them, but for what is `apart`."""
     for part in reachable(function):  # type: ignore[arg-type]
-        if part not in _registered:
-            register_jitable(**INLINED)(part)
+        if part not in _registered and part not in apart:
+            register_jitable(forceinline=not part.__module__.startswith(CALLED))(part)
             _registered.add(part)
     return function
 

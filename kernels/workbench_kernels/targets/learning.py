@@ -4,7 +4,6 @@ import functools
 import hashlib
 from collections.abc import Callable
 from pathlib import Path
-from types import FunctionType
 from typing import Any
 
 import numpy as np
@@ -16,7 +15,7 @@ from workbench_kernels.learner import categorical, network, normal, rollout, tea
 from workbench_kernels.learner.team import TICKET
 from workbench_kernels.spaces import Discrete
 from workbench_kernels.targets import cpu, drivers, matrix, signals
-from workbench_kernels.targets.fingerprint import fingerprint, reachable
+from workbench_kernels.targets.fingerprint import fingerprint
 
 SHAPE = matrix.block()
 matrix.register(SHAPE)
@@ -28,17 +27,7 @@ HOW = [
 ]
 """What decides the machine code beside the learner's functions."""
 
-_known: set[FunctionType] = {tiles.dense, tiles.transpose, tiles.row_sums, team.claim, team.advance, team.wait}  # type: ignore[arg-type]
-
-
-def compilable(function: Callable[..., Any], *apart: Callable[..., Any]) -> Any:
-    """Let numba compile `function` and what it calls but for what is `apart`; none is inlined by force."""
-    for part in reachable(function):  # type: ignore[arg-type]
-        if part not in _known and part not in apart:
-            register_jitable(part)
-            _known.add(part)
-    return function
-
+cpu._registered.update((team.claim, team.advance, team.wait))
 
 SPINS = 4096
 """Looks at a counter before a thread sleeps: some ten microseconds."""
@@ -97,7 +86,7 @@ def compile_rollout(environment: Environment) -> Callable[..., Any]:
     body = drivers.step_together if environment.lane_major else drivers.step_apart
     part = register_jitable(drivers.bind(body, key, **names))
     see = names.get("see", drivers.see)
-    bound = compilable(drivers.bind(rollout.tile_rollout, key, see=see, part=part, **policy), part)
+    bound = cpu.compilable(drivers.bind(rollout.tile_rollout, key, see=see, part=part, **policy), part)
     return cpu._compile(drivers.bind(rollout.rollout, key, tile_rollout=bound))  # type: ignore[no-any-return]
 
 
@@ -106,9 +95,9 @@ def compile_learn(policy: Any) -> Callable[..., Any]:
     """Build `learner.update.learn` for a policy's module; threads with workspaces of their own share one team."""
     names = {name: getattr(policy, name) for name in ("judge", "slopes", "PARAMETERS")}
     key = fingerprint(update.learn, names["judge"], names["slopes"], extra=[HOW, policy.PARAMETERS])
-    share_gradient = compilable(drivers.bind(update.share_gradient, key, **names))
+    share_gradient = cpu.compilable(drivers.bind(update.share_gradient, key, **names))
     driver = drivers.bind(update.learn, key, share_gradient=share_gradient, PARAMETERS=policy.PARAMETERS)
-    return cpu._compile(compilable(driver))  # type: ignore[no-any-return]
+    return cpu._compile(cpu.compilable(driver))  # type: ignore[no-any-return]
 
 
 def new_team() -> Any:

@@ -13,6 +13,7 @@ from numba.core import cgutils, types
 from numba.extending import intrinsic, overload
 
 from workbench_kernels.learner import tiles
+from workbench_kernels.targets import cpu
 
 INT, FLOAT = ir.IntType(64), ir.FloatType()
 
@@ -243,6 +244,7 @@ def intrinsics(shape: Block) -> tuple[Any, Any, Any]:
 def register(shape: Block) -> None:
     """Let compiled code find the intrinsics where it names the functions; once a process."""
     quick_dense, quick_transpose, quick_row_sums = intrinsics(shape)
+    cpu._registered.update((tiles.dense, tiles.transpose, tiles.row_sums))
 
     @overload(tiles.dense)
     def _(out, at, weight, place, row, column, x, source, rows, inner, columns, start):

@@ -4,6 +4,7 @@
     binding(environment)  ->  what a host must know to use it, in JSON's types
     layout(fields, ...)   ->  where a host puts the arrays
     build_returns(), returns_binding()  ->  the same for the recursions over time of `workbench_kernels.returns`
+    build_learner(environment)          ->  a module that trains in it as well: `workbench_kernels.learner`
 
 A module imports nothing. numba and llvmlite emit it, in a process of their own (`wasm_emit`), and the linker of the
 package `ziglang` links it. `lanes.mjs`, beside this file, is the host in JavaScript.
@@ -29,6 +30,7 @@ from workbench_kernels import returns, rng
 from workbench_kernels.arrays import ALIGNMENT
 from workbench_kernels.buffers import Field, block_lanes, fields
 from workbench_kernels.environment import Environment
+from workbench_kernels.learner import categorical, normal, rollout, update
 from workbench_kernels.spaces import Discrete, Space
 from workbench_kernels.targets import drivers
 from workbench_kernels.targets.fingerprint import fingerprint
@@ -63,8 +65,41 @@ LONGER = {"episode_return": "float32", "episode_length": "int32"}
 others are float32 [T, B]."""
 
 
+LEARNING = {
+    **dict.fromkeys(("parameters", "mean", "square", "gradient"), "float32"),
+    "sums": "float64",
+    "work": "float32",
+    "waiting": "int64",
+    "team": "uint32",
+    "order": "int64",
+    **dict.fromkeys(("centre", "half", "low", "high", "observation"), "float32"),
+    "action": "int32",
+    "log_prob": "float32",
+    "value": "float32",
+    "reward": "float32",
+    "end": "uint8",
+    **dict.fromkeys(("advantage", "target", "doubt", "running_return"), "float32"),
+    "running_length": "int32",
+    "finished_return": "float32",
+    "finished_length": "int32",
+    "finished_step": "int32",
+    "finished": "int64",
+}
+"""The arrays of a learner in the order of its table of addresses, and their dtypes; `action` is float32 for a Box."""
+
+
 class LinkerError(RuntimeError):
     """The linker is missing, or found something that WebAssembly does not have."""
+
+
+class Learner(NamedTuple):
+    """A module to build: what trains in `environment`."""
+
+    environment: Environment
+
+
+Job = Environment | Learner | None
+"""A module to build; None stands for the recursions."""
 
 
 class Argument(NamedTuple):
@@ -179,6 +214,11 @@ def build_returns() -> bytes:
     return _build([None])[0]
 
 
+def build_learner(environment: Environment) -> bytes:
+    """Return the WebAssembly module that steps `environment` and trains in it; see `build_all`."""
+    return _build([Learner(environment)])[0]
+
+
 def build_all(environments: Sequence[Environment]) -> list[bytes]:
     """Return the WebAssembly modules of `environments`, compiled if the cache on disk does not hold them.
 
@@ -189,8 +229,8 @@ def build_all(environments: Sequence[Environment]) -> list[bytes]:
     return _build(environments)
 
 
-def _build(jobs: Sequence[Environment | None]) -> list[bytes]:
-    """Build modules; None stands for the recursions."""
+def _build(jobs: Sequence[Job]) -> list[bytes]:
+    """Build modules."""
     if importlib.util.find_spec("ziglang") is None:
         raise LinkerError("The linker is missing: pip install 'rl-workbench[wasm]', or ziglang alone.")
     paths = [_cached(job) for job in jobs]
@@ -203,7 +243,7 @@ def _build(jobs: Sequence[Environment | None]) -> list[bytes]:
     return [path.read_bytes() for path in paths]
 
 
-def _emit(missing: Sequence[tuple[Path, Environment | None]]) -> None:
+def _emit(missing: Sequence[tuple[Path, Job]]) -> None:
     """Compile jobs in a process that has the search path of this one, and put their modules at their paths."""
     from numba import cloudpickle
 
@@ -212,7 +252,7 @@ def _emit(missing: Sequence[tuple[Path, Environment | None]]) -> None:
     with tempfile.TemporaryDirectory(dir=missing[0][0].parent, prefix="wasm-") as name:
         folder = Path(name)
         file = folder / "jobs.pickle"
-        file.write_bytes(cloudpickle.dumps([(job and key(job), job) for _, job in missing]))
+        file.write_bytes(cloudpickle.dumps([(key_of(job), job) for _, job in missing]))
         command = [sys.executable, "-m", "workbench_kernels.targets.wasm_emit", str(file), name]
         done = subprocess.run(command, check=False, env=variables, capture_output=True, text=True)
         for number, (path, job) in enumerate(missing):
@@ -223,18 +263,27 @@ def _emit(missing: Sequence[tuple[Path, Environment | None]]) -> None:
         raise RuntimeError(f"WebAssembly could not be compiled:\n{done.stderr}")
 
 
-def exports(job: Environment | None) -> tuple[str, ...]:
-    """Return the names of the functions that a module exports; None stands for the recursions."""
-    return tuple(SCANS) if job is None else ("seed", "reset", "step")
+def exports(job: Job) -> tuple[str, ...]:
+    """Return the names of the functions that a module exports."""
+    if job is None:
+        return tuple(SCANS)
+    return ("seed", "reset", "step", *(("rollout", "learn") if isinstance(job, Learner) else ()))
 
 
-def _link(job: Environment | None, path: Path) -> Path:
+def name_of(job: Job) -> str:
+    """Return what a module is called."""
+    if job is None:
+        return "returns"
+    return f"{job.environment.id}-learner" if isinstance(job, Learner) else job.id
+
+
+def _link(job: Job, path: Path) -> Path:
     module = path.with_suffix(".wasm")
     named = [f"--export={name}" for name in (*exports(job), "__heap_base")]
     command = [sys.executable, "-m", "ziglang", "wasm-ld", "--no-entry", "--strip-all", "--stack-first", *named]
     done = subprocess.run([*command, "-o", str(module), str(path)], check=False, capture_output=True, text=True)
     if done.returncode:
-        name = "returns" if job is None else job.id
+        name = name_of(job)
         lacking = ", ".join(sorted(set(re.findall(r"undefined symbol: (\S+)", done.stderr))))
         if not lacking:
             raise RuntimeError(f"{name} could not be linked:\n{done.stderr}")
@@ -245,14 +294,21 @@ def _link(job: Environment | None, path: Path) -> Path:
     return module
 
 
-def _cached(job: Environment | None) -> Path:
+def key_of(job: Job) -> int:
+    """Return a fingerprint of all that a job brings into its module."""
+    if isinstance(job, Learner):
+        names = ("choose", "hand_over", "judge", "slopes")
+        policies = [getattr(module, name) for module in (categorical, normal) for name in names]
+        return fingerprint(rollout.rollout, update.learn, *policies, extra=key(job.environment))
+    return fingerprint(*map(kernel, SCANS)) if job is None else key(job)
+
+
+def _cached(job: Job) -> Path:
     """Return where the cache holds a module: beside numba's, by a key of all that decides it."""
     digest = hashlib.sha256(repr([version(name) for name in ("numba", "llvmlite", "ziglang")]).encode())
-    for source in ("wasm.py", "wasm_emit.py", "cpu.py", "drivers.py"):
+    for source in ("wasm.py", "wasm_emit.py", "wasm_learner.py", "cpu.py", "drivers.py", "matrix.py"):
         digest.update(Path(__file__).with_name(source).read_bytes())
-    own = fingerprint(*map(kernel, SCANS)) if job is None else key(job)
-    name = "returns" if job is None else file_name(job.id)
-    return _folder() / f"{name}-{own:016x}-{digest.hexdigest()[:16]}.wasm"
+    return _folder() / f"{file_name(name_of(job))}-{key_of(job):016x}-{digest.hexdigest()[:16]}.wasm"
 
 
 def file_name(id: str) -> str:

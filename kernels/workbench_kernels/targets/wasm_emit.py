@@ -146,9 +146,8 @@ class Module:
         return emitted
 
 
-def environment_object(environment: Environment) -> bytes:
-    """Emit `seed`, `reset` and `step` of `environment`."""
-    module = Module()
+def add_environment(module: Module, environment: Environment) -> None:
+    """Export `seed`, `reset` and `step` of `environment`."""
     names = {"BLOCK": block_lanes(environment), **cpu.intrinsics(environment), **drivers.lane_functions(environment)}
     count = LONG(len(fields(environment)))
 
@@ -168,6 +167,12 @@ def environment_object(environment: Environment) -> bytes:
     export("reset", drivers.reset, (), [])
     names["part"] = drivers.bind(drivers.step_together if environment.lane_major else drivers.step_apart, 0, **names)
     export("step", drivers.step, (types.int32, types.boolean), [INT, INT])
+
+
+def environment_object(environment: Environment) -> bytes:
+    """Emit `seed`, `reset` and `step` of `environment`."""
+    module = Module()
+    add_environment(module, environment)
     return module.emit()
 
 
@@ -204,15 +209,20 @@ def returns_object() -> bytes:
 def main(jobs: str, folder: str) -> int:
     """Emit the object of every job that compiles; return 1 if one does not."""
     failed = 0
-    for number, (key, environment) in enumerate(pickle.loads(Path(jobs).read_bytes())):
+    for number, (key, job) in enumerate(pickle.loads(Path(jobs).read_bytes())):
         try:
-            if environment is not None and wasm.key(environment) != key:
+            if wasm.key_of(job) != key:
                 raise RuntimeError("Its source changed after its import; restart Python.")
-            emitted = returns_object() if environment is None else environment_object(environment)
+            if isinstance(job, wasm.Learner):
+                from workbench_kernels.targets import wasm_learner
+
+                emitted = wasm_learner.learner_object(job.environment)
+            else:
+                emitted = returns_object() if job is None else environment_object(job)
             (Path(folder) / f"{number}.o").write_bytes(emitted)
         except Exception:  # whatever one job meets, the others have their turn
             failed = 1
-            print(f"{'the recursions' if environment is None else environment.id}:", file=sys.stderr)
+            print(f"{wasm.name_of(job)}:", file=sys.stderr)
             traceback.print_exc()
     return failed
 
