@@ -44,6 +44,7 @@ def load(
             f"path={str(path)!r} was trained by {name!r}, which this version does not know; upgrade it."
         )
     run_dir, checkpoint = choose(path, which)
+    learner = description.get("learner", "auto")
     source = env if is_built(env) else rebuilt(env, description)
     try:
         trainer = Trainer(
@@ -52,7 +53,7 @@ def load(
             seed=description["seed"],
             device=device or description["device"],
             run_dir=run_dir,
-            **{**description.get("habits", {}), **settings},
+            **{"backend": "auto" if learner == "native" else learner, **description.get("habits", {}), **settings},
         )
         go_on(trainer, run_dir, checkpoint)
     except BaseException:

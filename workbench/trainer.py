@@ -47,8 +47,8 @@ class Trainer:
         algorithm: An instance such as `PPO(clip=0.1)`, a class, or a name; PPO with its defaults if None.
         seed: Of everything random: weights, actions, minibatches, environments. From 0 to 2**64 - 1.
         lanes: How many environments run side by side; 128 native ones or 16 of others if None.
-        backend: "native" fuses environment, network and learning in kernels; "torch" learns with torch; "auto" takes
-            native where it applies. "serial", "threads" and "processes" step environments of others (`workbench.make`).
+        backend: "native" fuses environment, network and learning in kernels; "torch" learns with torch; "asynchronous"
+            too, while a thread acts; "auto" takes native where it applies. "serial", "threads" and "processes" step environments of others (`workbench.make`).
         workers: Of the threads and processes backends; one a core if None.
         device: Where the network lives: "cpu", "cuda", ...
         run_dir: Where the run is kept; a new folder under `runs/` if None. It is made when training begins.
@@ -165,7 +165,7 @@ class Trainer:
 
     @property
     def backend(self) -> str:
-        """What learns: "native" or "torch"."""
+        """What learns: "native", "torch" or "asynchronous"."""
         return self.loop.learner.backend
 
     @property
@@ -374,6 +374,7 @@ class Trainer:
         self.stop()
 
     def _evaluate(self, episodes: int, seed: int | None = None, attempt: int = 0) -> Evaluation:
+        self.loop.hold()
         seed = (self._evaluation_seed + attempt) % 2**63 if seed is None else seed
         env = self.env.like(evaluation.lanes_for(episodes), seed)
         if env is None:  # it is one of a kind: play in it, and go on with new episodes
@@ -387,6 +388,7 @@ class Trainer:
             env.close()
 
     def _record(self) -> Video:
+        self.loop.hold()
         path = self.run_dir / "videos" / f"{self.steps:015d}.gif"
         seed = (self._evaluation_seed + self.steps) % 2**63
         video = record(self.algorithm, self.env, path, seed, self.device)

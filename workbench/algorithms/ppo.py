@@ -4,6 +4,7 @@ T: horizon, B: lanes, R: components of an observation, C: of a carry, N: transit
 segments of one, where the network remembers and they are in order of time.
 """
 
+import copy
 from collections import deque
 from collections.abc import Iterator
 from typing import Any
@@ -96,6 +97,8 @@ class PPO:
     trained_on = (*judged_on, "value", "advantage", "target")
     clock = (0, 1)
     """Environment steps taken, and those of the whole run; the loop keeps it."""
+    taken = 0
+    """Gradient steps taken on the newest rollout."""
 
     @classmethod
     def tuned(cls, env: str) -> "PPO":
@@ -139,7 +142,7 @@ class PPO:
         self.action_generator = torch.Generator(device).manual_seed(seeds["actions"])
         self.shuffle_generator = torch.Generator().manual_seed(seeds["shuffle"])
         self._divergences: deque[Tensor] = deque(maxlen=self.minibatches)
-        self._taken, self._stopped = 0, False
+        self.taken, self._stopped = 0, False
         self._autocast = torch.autocast(
             device.type, getattr(torch, self.precision), enabled=self.precision != "float32"
         )
@@ -168,6 +171,13 @@ class PPO:
         """How much of the schedules is done, from 0 to 1."""
         steps, goal = self.clock
         return min(1.0, steps / (self.schedule_steps or goal))
+
+    def actor(self) -> "PPO":
+        """Return what acts in another thread: it has weights of its own, and shares the generator of actions."""
+        made = copy.copy(self)
+        made.model = copy.deepcopy(self.model)
+        made._network, made._autocast = made.model, copy.copy(self._autocast)
+        return made
 
     @torch.inference_mode()
     def act(
@@ -263,7 +273,7 @@ class PPO:
         They are of N transitions each, or of [L, S] in order of time if the network remembers.
         """
         cut = Segments(rollout, self._length)
-        self._taken, self._stopped = 0, False
+        self.taken, self._stopped = 0, False
         self._divergences.clear()
         for draw in (draw for _ in range(self.epochs) for draw in self._draws(cut, rollout)):
             if self._stopped:
@@ -323,10 +333,10 @@ class PPO:
         self._divergences.append(log["kl"])
         self._stopped = bool(self.kl_stop) and float(log["kl"]) > self.kl_stop
         if self._stopped:
-            log["updates_before_stop"] = torch.tensor(float(self._taken))
+            log["updates_before_stop"] = torch.tensor(float(self.taken))
         finite = self.scale.unscale(self.model.parameters())
         if finite:
             log["gradient_norm"] = nn.utils.clip_grad_norm_(self.model.parameters(), self.max_gradient_norm)
         if finite and not self._stopped:
             self.optimiser.step()
-            self._taken += 1
+            self.taken += 1

@@ -12,6 +12,9 @@ from workbench.errors import CheckpointError, InputError
 from workbench.spec import VectorEnvironment
 from workbench_kernels import Environment
 
+LEARNERS = ("native", "torch", "asynchronous")
+"""What learns, by the trainer's backend."""
+
 LANES = 128
 """Lanes of a native environment where none are asked for."""
 
@@ -30,10 +33,10 @@ def environment_for(env: Any, lanes: int | None, backend: str, workers: int | No
         found = envs.adopt(env)
         if lanes not in (None, found.lanes):
             raise InputError(f"lanes={lanes} does not fit env, which has {found.lanes}; leave lanes out.")
-        if backend not in ("auto", "native", "torch") or workers is not None:
+        if backend not in ("auto", *LEARNERS) or workers is not None:
             raise InputError(f"backend={backend!r}, workers={workers} given with a vector environment; leave them out.")
         return found
-    if backend == "torch":
+    if backend in ("torch", "asynchronous"):
         backend = "auto"
     native = isinstance(env, Environment) or (isinstance(env, str) and envs.native_id(env) is not None)
     count = (LANES if native and backend in ("auto", "native") else EMULATED_LANES) if lanes is None else lanes

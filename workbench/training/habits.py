@@ -143,6 +143,7 @@ class Caretaker:
             RunDirectoryError: If it cannot be written.
         """
         started = time.monotonic()
+        self.loop.hold()
         recent = self.loop.recent
         evaluates = self.habits.evaluate_every is not None or self.habits.evaluate_seconds is not None
         if score is None and not evaluates and len(recent) == RECENT:
@@ -173,5 +174,6 @@ class Caretaker:
         Raises:
             RunDirectoryError: If it cannot be written.
         """
+        self.loop.hold()
         about = self.about()
         self.directory.copy_to(target, self.owner, self.described(), self.metrics, self.loop.steps, about)

@@ -39,7 +39,7 @@ class Learner(Protocol):
         algorithm: The hyperparameters, the networks and the optimiser.
         source: Where experience comes from; owns the environment.
         episodes: The episodes under way.
-        backend: Its name, "native" or "torch".
+        backend: Its name, "native", "torch" or "asynchronous".
         spent: Seconds so far by what they went to: "rollout" and "learn", and apart from these, where it is known, the
             policy's "forward" and the "environment".
     """
@@ -58,6 +58,9 @@ class Learner(Protocol):
 
     def evidence(self) -> dict[str, Tensor]:
         """Return what was learned from, or collected, for whoever examines a fault."""
+
+    def hold(self) -> None:
+        """Bring what runs on its own to a halt until the next `collect`, so that nothing changes meanwhile."""
 
     def restart(self, seed: int | None = None) -> None:
         """Go on with new episodes, of random streams that `seed` starts anew unless it is None."""
@@ -145,6 +148,9 @@ class TorchLearner:
         names = ("reward", "ended", "active")
         newest = {"observation": torch.from_numpy(self.source.env.observation.copy())}
         return newest | dict(zip(names, self.source.outcome(), strict=True))
+
+    def hold(self) -> None:
+        """Nothing runs on its own."""
 
     def restart(self, seed: int | None = None) -> None:
         """Go on with new episodes."""

@@ -4,6 +4,7 @@ import math
 import time
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 from workbench.events import Emitter, HyperparameterChanged, Progress
@@ -88,10 +89,22 @@ class Loop:
         Returns:
             "steps", "target" or "stopped".
         """
+        try:
+            reason = self._run(goal, after)
+        except BaseException:
+            with suppress(Exception):  # it would hide the reason
+                self.hold()
+            raise
+        self.hold()
+        return reason
+
+    def _run(self, goal: int, after: Callable[[], bool]) -> str:
         clock = time.perf_counter_ns
         left = clock()
         while True:
             self._outside += clock() - left
+            if self.control.paused:
+                self.hold()
             self.control.wait_while_paused()
             left = clock()
             if self.control.stopping.is_set():
@@ -112,6 +125,15 @@ class Loop:
                 self.end_row()
             if done:
                 return "target"
+
+    def hold(self) -> None:
+        """Let nothing run on its own until the next iteration: somebody looks at, saves or changes what it holds.
+
+        What fails at that leaves the environment in the middle of something, like a failed iteration.
+        """
+        between, self.between = self.between, False
+        self.learner.hold()
+        self.between = between
 
     def restart(self, seed: int | None = None) -> None:
         """Go on with new episodes, of `seed` if given: somebody else has played in the environment."""
