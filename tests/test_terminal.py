@@ -93,21 +93,19 @@ def test_the_summary_estimates_the_time_left_and_leaves_out_what_is_not_known():
     assert summary.line() == "4,000/10,000 steps (40%)  1 k steps/s  ETA 0:06  episode return 20  value loss 0.5"
 
 
-SPENT = {"forward": 2.0, "environment": 1.0, "learn": 5.0}
+SPENT = {"forward": 2.0, "environment": 1.0, "learn": 5.0, "other": 2.0}
 
 
-def spent(seconds, factor):
-    return {"seconds": seconds, **{f"seconds_{name}": factor * value for name, value in SPENT.items()}}
+def spent(factor, **more):
+    return {f"{name}_seconds": factor * value + more.get(name, 0.0) for name, value in SPENT.items()}
 
 
-def test_shares_of_time_leave_out_the_first_row_and_what_nobody_accounts_for_is_other():
+def test_shares_of_time_leave_out_the_first_row():
     summary = Summary()
     summary.take(Started(0, 10_000))
-    summary.take(progress(1_000, seconds=30.0, seconds_learn=29.0, seconds_forward=0.0, seconds_environment=0.0))
+    summary.take(progress(1_000, **spent(0.0, learn=29.0)))
     assert summary.shares() == {}
-    later = spent(40.0, 1.0)
-    later["seconds_learn"] += 29.0
-    summary.take(progress(2_000, **later))
+    summary.take(progress(2_000, **spent(1.0, learn=29.0)))
     assert summary.shares() == pytest.approx({"forward": 0.2, "environment": 0.1, "learn": 0.5, "other": 0.2})
     assert list(summary.shares()) == ["forward", "environment", "learn", "other"]
     assert summary.line().endswith("forward 20%  environment 10%  learn 50%  other 20%")
@@ -115,14 +113,14 @@ def test_shares_of_time_leave_out_the_first_row_and_what_nobody_accounts_for_is_
 
 def test_shares_begin_anew_with_each_training_and_a_run_that_does_not_say_has_none():
     summary = Summary()
-    for start in (0.0, 100.0):
+    for before in (0.0, 100.0):
         summary.take(Started(0, 10_000))
-        summary.take(progress(1_000, **spent(start, 1.0)))
-        summary.take(progress(2_000, **spent(start + 10.0, 2.0)))
+        summary.take(progress(1_000, **spent(0.0, other=before)))
+        summary.take(progress(2_000, **spent(1.0, other=before)))
         assert summary.shares()["learn"] == pytest.approx(0.5)
     summary.take(Started(0, 10_000))
-    summary.take(progress(1_000, seconds=1.0))
-    summary.take(progress(2_000, seconds=2.0))
+    summary.take(progress(1_000))
+    summary.take(progress(2_000))
     assert summary.shares() == {}
 
 
@@ -182,8 +180,8 @@ def draw(terminal):
 
 RUN = [
     Started(0, 2_000_000_000),
-    progress(10, episode_return=1.0, **spent(0.0, 0.0)),
-    progress(1_000_000_000, episode_return=475.25, policy_loss=-0.01234, entropy=0.5, **spent(10.0, 1.0)),
+    progress(10, episode_return=1.0, **spent(0.0)),
+    progress(1_000_000_000, episode_return=475.25, policy_loss=-0.01234, entropy=0.5, **spent(1.0)),
     Evaluated(1_000_000_000, 487.0, 100),
     Evaluated(1_000_000_000, 462.0, 100),
 ]

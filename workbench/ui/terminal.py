@@ -22,8 +22,8 @@ REFRESHES_PER_SECOND = 2
 LOSSES = ("policy_loss", "value_loss", "critic_loss", "entropy")
 """The columns of a metrics row shown beside the return, where a row has them."""
 
-SPENT = "seconds_"
-"""Begins the names of columns that say what training time has gone to so far."""
+SPENT = "_seconds"
+"""Ends the names of columns that say what time has gone to so far; of these, what `PARTS` names is shown."""
 
 GREY = "grey37"
 """Of what is not there yet, and of time that nobody accounts for."""
@@ -138,14 +138,13 @@ class Summary:
             self.reason = event.reason
 
     def shares(self) -> dict[str, float]:
-        """Return what share of the training time went to each part, since the first row: that one compiles.
+        """Return what share of the time went to each part, since the first row: that one compiles."""
+        spent = {name: self._passed(name + SPENT) for name in PARTS if name + SPENT in self.row}
+        total = sum(spent.values())
+        return {name: seconds / total for name, seconds in spent.items()} if total > 0 else {}
 
-        What is left is "other"; of a run that does not say, there are no shares.
-        """
-        passed = {name: value - self._first.get(name, value) for name, value in self.row.items()}
-        total = passed.get("seconds", 0.0)
-        parts = {name: passed[SPENT + name] / total for name in PARTS if SPENT + name in passed and total > 0}
-        return parts | {"other": max(0.0, 1.0 - sum(parts.values()))} if parts else {}
+    def _passed(self, name: str) -> float:
+        return self.row[name] - self._first.get(name, 0.0)
 
     @property
     def remaining(self) -> float:
