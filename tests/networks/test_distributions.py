@@ -93,12 +93,12 @@ def reparametrised(mean, log_std, generator):
 
 
 def test_a_saturated_squashed_normal_has_finite_numbers_and_gradients():
-    mean = torch.tensor([[30.0], [-30.0]], requires_grad=True)
+    mean = torch.tensor([[60.0], [-60.0]], requires_grad=True)
     distribution = SquashedNormal(mean, torch.full((2, 1), -5.0))
     action, log_prob = distribution.rsample(torch.Generator().manual_seed(0))
     assert action.tolist() == [[1.0], [-1.0]]
     # log N(u) at its peak, and a slope of 4 exp(-2 |u|).
-    np.testing.assert_allclose(log_prob.detach(), [5 - 0.92 + 60 - np.log(4)] * 2, atol=5)
+    np.testing.assert_allclose(log_prob.detach(), [5 - 0.92 + 120 - np.log(4)] * 2, atol=5)
     judged = distribution.log_prob(action.detach())
     assert torch.isfinite(judged).all()
     (log_prob.sum() + judged.sum() + distribution.entropy().sum()).backward()

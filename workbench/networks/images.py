@@ -88,7 +88,7 @@ class Convolutions(nn.Module):
         """Return features [N, F] for images [N, ...], of any dtype, as they lie in memory."""
         image = self._image
         x = x.reshape(len(x), image.channels, *image.sides) if image.first else x.permute(0, 3, 1, 2)
-        # Channels last in memory: torch's convolutions take it as fast as any other here, and learn from it faster.
+        # Channels last in memory: a tenth slower to act with and up to a fifth faster to learn from (docs/networks.md).
         x = x.to(torch.float32, memory_format=torch.channels_last)
         if image.scale != 1.0:
             x = x * image.scale
