@@ -49,6 +49,14 @@ def test_bench_reports_a_rate_and_what_decides_it(policy, capsys):
     assert {"python", "numpy", "torch", "numba", "gymnasium", "workbench"} <= set(record["versions"])
 
 
+@pytest.mark.parametrize("policy", ["mlp", "train"])
+@pytest.mark.parametrize("backend", ["native", "torch", "serial"])
+def test_bench_measures_whoever_learns(policy, backend, capsys):
+    arguments = ["bench", "CartPole-v1", "--policy", policy, "--backend", backend, "--lanes", "8", "--seconds", "0.01"]
+    assert main([*arguments, "--horizon", "4", "--repeats", "1", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["backend"] == backend
+
+
 def test_bench_measures_the_original_too(capsys):
     arguments = [
         "bench",

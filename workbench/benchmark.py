@@ -130,21 +130,15 @@ def random_policy(
 
     if threads is not None and threads < 1:
         raise InputError(f"threads={threads} leaves nobody to step; pass 1 or more.")
-    most = numba.get_num_threads()
     native = backend in ("auto", "native") and (native_id(environment_id) or environment_id in TASKS)
     wanted = (threads or machine.processors()) if native else None
     env = make(environment_id, lanes, seed=seed, backend=backend, threads=wanted)
-    if threads is not None:
-        numba.set_num_threads(min(threads, most))
     ring = action_ring(env.single_action_space, lanes, seed)
-    try:
+    with contextlib.closing(env), kernel_threads(threads):
         used = numba.get_num_threads() if env.backend == "native" else 1
         env.reset(seed=seed)
         rates = stepping(env.step, ring, lanes, seconds, repeats)
         return Result(env.id, "random", lanes, env.backend, used, seconds, rates)
-    finally:
-        numba.set_num_threads(most)
-        env.close()
 
 
 def stepping(
@@ -173,6 +167,20 @@ def bandwidth(seconds: float, repeats: int = REPEATS, floats: int = 32 * 2**20) 
         return 12 * floats
 
     return statistics.median(measure(advance, seconds, repeats))
+
+
+def matrix_rate(seconds: float, repeats: int = REPEATS, *, threads: int | None = None, size: int = 1024) -> float:
+    """Measure the matrix ceiling: float32 operations per second of a square matrix product, 2 * size**3 a product."""
+    import torch
+
+    a, b, out = (torch.ones(size, size) for _ in range(3))
+
+    def advance() -> int:
+        torch.mm(a, b, out=out)
+        return 2 * size**3
+
+    with torch_threads(threads):
+        return statistics.median(measure(advance, seconds, repeats))
 
 
 def gae_batch(horizon: int, lanes: int, seed: int) -> tuple[Any, ...]:
@@ -244,6 +252,22 @@ def torch_threads(count: int | None) -> Iterator[int]:
         torch.set_num_threads(before)
 
 
+@contextlib.contextmanager
+def kernel_threads(count: int | None) -> Iterator[None]:
+    """Let kernels use up to `count` threads inside the block, as many as before if None."""
+    import numba
+
+    if count is None:  # asking numba would start its threads, which slow torch's down
+        yield
+        return
+    before = numba.get_num_threads()
+    numba.set_num_threads(min(count, before))
+    try:
+        yield
+    finally:
+        numba.set_num_threads(before)
+
+
 def mlp_policy(
     environment_id: str,
     lanes: int,
@@ -258,31 +282,27 @@ def mlp_policy(
     """Measure rollouts as training collects them: PPO's network acts, the transitions are stored, nothing is learned.
 
     Args:
-        environment_id, lanes, seconds, seed, backend, repeats: As in `random_policy`.
-        threads: torch's threads; those it has if None. The environment uses one.
+        environment_id, lanes, seconds, seed, repeats: As in `random_policy`.
+        backend: As of `workbench.Trainer`.
+        threads: Of torch or of the native learner; those it has if None.
         hyperparameters: Of `workbench.PPO`: `horizon`, `width`, `depth`.
     """
     import torch
 
     from workbench.algorithms import PPO
-    from workbench.spec import spec_of
+    from workbench.backends import learner_for
+    from workbench.training.environments import environment_for
+    from workbench.training.seeding import seeds_from
 
-    env = make(environment_id, lanes, seed=seed, backend=backend)
-    algorithm = PPO(**hyperparameters)
-    device = torch.device("cpu")
-    algorithm.setup(spec_of(env), device, dict.fromkeys(("weights", "actions", "shuffle"), seed))
-    source = algorithm.source(env, device, seed)
-
-    def advance() -> int:
-        source.collect(algorithm.act)
-        return lanes * algorithm.horizon
-
-    try:
-        with torch_threads(threads) as used:
-            rates = measure(advance, seconds, repeats)
-        return Result(env.id, "mlp", lanes, env.backend, used, seconds, rates, hyperparameters)
-    finally:
-        env.close()
+    with torch_threads(threads), kernel_threads(threads):
+        env = environment_for(environment_id, lanes, backend, None)
+        learner = learner_for(backend, PPO(**hyperparameters), env, torch.device("cpu"), seeds_from(seed))
+        try:
+            rates = measure(lambda: learner.collect().steps, seconds, repeats)
+        finally:
+            learner.close()
+            env.close()
+        return Result(env.id, "mlp", lanes, *_runner(learner, env), seconds, rates, hyperparameters)
 
 
 def training(
@@ -291,6 +311,7 @@ def training(
     seconds: float,
     seed: int = 0,
     *,
+    backend: str = "auto",
     threads: int | None = None,
     repeats: int = REPEATS,
     **hyperparameters: Any,
@@ -299,7 +320,8 @@ def training(
 
     Args:
         environment_id, lanes, seconds, seed, repeats: As in `random_policy`.
-        threads: torch's threads; those it has if None.
+        backend: As of `workbench.Trainer`.
+        threads: Of torch or of the native learner; those it has if None.
         hyperparameters: Of `workbench.PPO`, such as `epochs` and `horizon`.
     """
     from workbench.algorithms import PPO
@@ -307,9 +329,9 @@ def training(
 
     algorithm = PPO(**hyperparameters)
     iteration = lanes * algorithm.horizon
-    with tempfile.TemporaryDirectory() as folder, torch_threads(threads) as used:
+    with tempfile.TemporaryDirectory() as folder, torch_threads(threads), kernel_threads(threads):
         run_dir = Path(folder) / "run"
-        trainer = Trainer(environment_id, algorithm, seed=seed, lanes=lanes, run_dir=run_dir)
+        trainer = Trainer(environment_id, algorithm, seed=seed, lanes=lanes, backend=backend, run_dir=run_dir)
         try:
             trainer.train(2 * iteration)
             before = trainer.steps, trainer.seconds
@@ -320,7 +342,16 @@ def training(
                 before = trainer.steps, trainer.seconds
                 trainer.train(max(iteration, int(estimate * seconds)))
                 rates.append((trainer.steps - before[0]) / (trainer.seconds - before[1]))
-            backend = trainer.env.backend
+            runner = _runner(trainer.loop.learner, trainer.env)
         finally:
             trainer.close()
-    return Result(environment_id, "train", lanes, backend, used, seconds, tuple(rates), hyperparameters)
+    return Result(environment_id, "train", lanes, *runner, seconds, tuple(rates), hyperparameters)
+
+
+def _runner(learner: Any, env: Any) -> tuple[str, int]:
+    """Return the backend that learns, or steps where that is another's environment, and its threads."""
+    import torch
+
+    if learner.backend == "native":
+        return "native", learner.workers
+    return "torch" if env.backend == "native" else env.backend, torch.get_num_threads()

@@ -23,11 +23,11 @@ SETTINGS = (
     option("seconds", float, "least time of each repeat", default=2.0, low=0.001),
     option("repeats", int, "measurements; the median counts", default=3, low=1),
     option("seed", int, "of everything random", default=0, low=0),
-    option("threads", int, "threads of what is measured: the environment's for random, else torch's", low=1),
+    option("threads", int, "threads of what is measured: of the environment for random, else of the learner", low=1),
     dataclasses.replace(option("policy", str, "what to measure", default="random"), choices=POLICIES),
     dataclasses.replace(
-        option("backend", str, "of the environment, for random and mlp", default="auto"),
-        choices=("auto", "native", "serial"),
+        option("backend", str, "as of train; for random it is the environment's alone", default="auto"),
+        choices=("auto", "native", "torch", "serial"),
     ),
 )
 
@@ -62,12 +62,10 @@ def measure(environment: str, settings: dict[str, Any], given: dict[str, Any]) -
     if unused:
         raise InputError(f"--{unused[0]}={given[unused[0]]} has no meaning with --policy {policy}; use --policy train.")
     if policy == "random":
+        if backend == "torch":
+            raise InputError("--backend=torch has no meaning with --policy random; use --policy mlp or train.")
         return benchmark.random_policy(backend=backend, **options)
-    if policy == "mlp":
-        return benchmark.mlp_policy(backend=backend, **options, **given)
-    if backend != "auto":
-        raise InputError(f"--backend={backend} has no meaning with --policy train; leave it out.")
-    return benchmark.training(**options, **given)
+    return (benchmark.mlp_policy if policy == "mlp" else benchmark.training)(backend=backend, **options, **given)
 
 
 def run(options: argparse.Namespace) -> int:
