@@ -26,7 +26,10 @@ class FakeTrainer:
     made: ClassVar[list["FakeTrainer"]] = []
     reason = "target"
 
-    def __init__(self, env, algorithm, *, seed=0, lanes=None, backend="auto", workers=None, device="cpu", run_dir=None):
+    def __init__(
+        self, env, algorithm, *, seed=0, lanes=None, backend="auto", workers=None, device="cpu", run_dir=None, **care
+    ):
+        self.care = care
         self.backend, self.workers = backend, workers
         self.environment, self.algorithm, self.seed, self.lanes, self.device = env, algorithm, seed, lanes, device
         self.run_dir = run_dir or "runs/fresh"
@@ -37,6 +40,9 @@ class FakeTrainer:
 
     def subscribe(self, callback):
         return self._emitter.subscribe(callback)
+
+    def on(self, kind, callback):
+        return self._emitter.on(kind, callback)
 
     def train(self, steps, target_return=None):
         self.trained, self.goal, self.target_return = (steps, target_return), steps, target_return
@@ -94,7 +100,8 @@ def test_train_help_shows_every_hyperparameter_with_its_range(capsys):
     shown = " ".join(capsys.readouterr().out.split())
     for name, setting in declared(PPO).items():
         assert settings.flag(name) in shown
-        assert f"default {setting.default}" in shown
+        default = str(setting.default).lower() if setting.kind is bool else setting.default
+        assert f"default {default}" in shown
     assert "from 1e-06 to 0.1" in shown
 
 
@@ -110,6 +117,41 @@ def test_flags_reach_the_trainer_and_the_algorithm(trained):
     assert (trainer.algorithm.learning_rate, trainer.algorithm.epochs) == (1e-3, 2)
     assert trainer.algorithm.horizon == declared(PPO)["horizon"].default
     assert trainer.closed
+
+
+def test_how_a_run_is_looked_after_reaches_the_trainer_where_it_is_given(trained, monkeypatch):
+    assert trained("CartPole-v1").care == {"resume": "never"}
+    monkeypatch.setenv("WORKBENCH_KEEP_LAST", "5")
+    trainer = trained(
+        *("CartPole-v1", "--sinks", "tensorboard, wandb", "--record-every", "1e5", "--resume", "auto"),
+        *("--evaluate-every", "50000", "--keep-best", "false", "--on-nan", "rollback"),
+    )
+    assert trainer.care == {
+        "resume": "auto",
+        "sinks": ["tensorboard", "wandb"],
+        "record_every": 100_000,
+        "evaluate_every": 50_000,
+        "keep_last": 5,
+        "keep_best": False,
+        "on_nan": "rollback",
+    }
+
+
+def test_a_run_that_goes_on_takes_what_is_left_of_its_steps(trained, fake, monkeypatch, refused, capsys):
+    monkeypatch.setattr(fake, "__init__", begun(fake.__init__, 300))
+    assert trained("CartPole-v1", "--steps", "1000", "--resume", "auto").trained == (700, None)
+    capsys.readouterr()
+    said = refused("train", "CartPole-v1", "--steps", "300", "--resume", "auto")
+    assert "run 'runs/fresh' has taken all its 300 steps" in said
+    assert fake.made[-1].closed
+
+
+def begun(initialise, steps):
+    def begun(self, *arguments, **settings):
+        initialise(self, *arguments, **settings)
+        self.steps = steps
+
+    return begun
 
 
 def test_a_flag_beats_a_variable_beats_the_file_beats_the_default(trained, monkeypatch, tmp_path):
@@ -156,6 +198,8 @@ def test_the_algorithm_may_come_from_any_source(refused, monkeypatch, tmp_path):
         (["bench", "CartPole-v9"], "'CartPole-v"),
         (["eval", "run", "--episodes", "0"], "eval.episodes=0 is out of range"),
         (["resume", "run", "--steps", "-1"], "resume.steps=-1 is out of range"),
+        (["train", "CartPole-v1", "--on-nan", "stopp"], "choose one of 'stop', 'rollback'"),
+        (["train", "CartPole-v1", "--sinks", "tensorbord"], "did you mean 'tensorboard'?"),
         (["list", "--jsn"], "did you mean '--json'?"),
         (["--versoin"], "did you mean '--version'?"),
     ],

@@ -5,7 +5,8 @@ import sys
 from typing import Any
 
 from workbench.commands.output import INTERRUPTED, print_json, print_pairs
-from workbench.events import Event, Stopped
+from workbench.errors import InputError
+from workbench.events import Stopped
 from workbench.trainer import Trainer
 from workbench.ui.terminal import TerminalProgress, duration, magnitude
 from workbench.version import __version__
@@ -52,14 +53,18 @@ def follow(trainer: Trainer, steps: int, target_return: float | None, *, as_json
 
     Returns:
         0 when training reached its end; 130 when Ctrl-C stopped it.
+
+    Raises:
+        InputError: If no steps are left to take.
     """
+    if steps <= 0:
+        trainer.close()
+        raise InputError(
+            f"run {str(trainer.run_dir)!r} has taken all its {trainer.steps:,} steps; ask for more: `workbench resume "
+            f"{trainer.run_dir} --steps N` adds N."
+        )
     reasons: list[str] = []
-
-    def listen(event: Event) -> None:
-        if isinstance(event, Stopped):
-            reasons.append(event.reason)
-
-    trainer.subscribe(listen)
+    trainer.on(Stopped, lambda event: reasons.append(event.reason))
     try:
         with TerminalProgress(trainer, quiet=as_json):
             trainer.train(steps, target_return=target_return)

@@ -24,10 +24,11 @@ def option(
     default: Value = "",
     low: float | None = None,
     high: float | None = None,
+    choices: tuple[Value, ...] | None = None,
 ) -> Hyperparameter:
     """Declare a setting of a command as a hyperparameter is declared; an empty default means that it may be absent."""
     return Hyperparameter(
-        name=name, kind=kind, default=default, low=low, high=high, log=False, live=False, choices=None, help=help
+        name=name, kind=kind, default=default, low=low, high=high, log=False, live=False, choices=choices, help=help
     )
 
 

@@ -12,6 +12,7 @@ import argparse
 import os
 from typing import Any
 
+from workbench.commands.care import CARE, arguments
 from workbench.commands.settings import (
     add_flags,
     flag,
@@ -39,6 +40,14 @@ SETTINGS = {
         option("workers", int, "threads or processes that step it; left out, one a core", low=1),
         option("device", str, "where the networks live, as torch names it", default="cpu"),
         option("run_dir", str, "directory of the run; left out, a fresh one under runs/"),
+        option(
+            "resume",
+            str,
+            "auto goes on with a run that is in --run-dir already, up to --steps in all",
+            default="never",
+            choices=("never", "auto"),
+        ),
+        *CARE,
     )
 }
 """The settings of a run; those of its algorithm come on top, from their declarations."""
@@ -66,13 +75,14 @@ def algorithm_name(arguments: list[str]) -> str:
     return next((str(name) for name in given if name is not None), str(SETTINGS["algorithm"].default))
 
 
-def configure(parser: argparse.ArgumentParser, arguments: list[str]) -> None:
-    """Add the flags of a run, and of the algorithm that `arguments` choose."""
-    cls = algorithm_class(algorithm_name(arguments))
+def configure(parser: argparse.ArgumentParser, given: list[str]) -> None:
+    """Add the flags of a run, and of the algorithm that the arguments `given` choose."""
+    cls = algorithm_class(algorithm_name(given))
     parser.add_argument("environment", nargs="?", metavar="ENV", help=SETTINGS["environment"].help)
     parser.add_argument(flag("config"), metavar="TOML", help="file of settings, one `name = value` a line")
-    run_settings = [setting for setting in SETTINGS.values() if setting.name != "environment"]
+    run_settings = [setting for setting in SETTINGS.values() if setting.name != "environment" and setting not in CARE]
     add_flags(parser.add_argument_group("the run"), run_settings)
+    add_flags(parser.add_argument_group("its care", "what is left out stays as the trainer has it"), CARE)
     own = [setting for setting in declared(cls).values() if setting.name not in SETTINGS]
     add_flags(parser.add_argument_group(f"hyperparameters of {cls.__name__}"), own)
     parser.set_defaults(algorithm_class=cls)
@@ -107,5 +117,7 @@ def run(options: argparse.Namespace) -> int:
         workers=settings["workers"],
         device=settings["device"],
         run_dir=settings["run_dir"],
+        resume=settings["resume"],
+        **arguments(settings),
     )
-    return follow(trainer, settings["steps"], settings["target_return"], as_json=options.json)
+    return follow(trainer, settings["steps"] - trainer.steps, settings["target_return"], as_json=options.json)
