@@ -148,7 +148,7 @@ def test_a_run_that_is_not_there_is_named(arguments, says, refused, tmp_path, mo
 
 
 def test_a_finished_run_resumes_only_with_more_steps(finished_run, refused):
-    assert "pass --steps N" in refused("resume", str(finished_run))
+    assert "--steps N` adds N" in refused("resume", str(finished_run))
 
 
 def test_a_second_run_in_the_same_folder_is_refused(finished_run, refused):
