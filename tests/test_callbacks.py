@@ -97,6 +97,16 @@ def fails(event):
     raise KeyError("my own mistake")
 
 
+def test_a_callback_that_raises_at_the_last_row_fails_the_run_too(build):
+    trainer = build()
+    trainer.on(Progress, fails)
+    reasons = stopped(trainer)
+    with pytest.raises(KeyError, match="my own mistake"):
+        trainer.train(ITERATION)
+    assert (trainer.steps, trainer.status) == (ITERATION, "failed")
+    assert [event.reason for event in reasons] == ["failed"]
+
+
 @pytest.mark.parametrize("run", ["train", "start"])
 def test_a_callback_that_raises_ends_training_with_its_own_traceback_and_everything_saved(build, run):
     trainer, heard = build(), []

@@ -16,7 +16,7 @@ from workbench.hyperparameters import lock, values
 from workbench.sinks import Video, built
 from workbench.sinks.hub import attach
 from workbench.sinks.recording import check_pictures, record
-from workbench.training import evaluation
+from workbench.training import distributed, evaluation
 from workbench.training.choices import algorithm_for, device_for, name_of
 from workbench.training.environments import description_of, environment_for, is_built
 from workbench.training.evaluation import Evaluation
@@ -27,7 +27,7 @@ from workbench.training.loop import Loop
 from workbench.training.metrics import Metrics
 from workbench.training.recovery import Recovery
 from workbench.training.resuming import resume_in_place
-from workbench.training.run_directory import RunDirectory, fresh_path
+from workbench.training.run_directory import fresh_path
 from workbench.training.seeding import seed_at, seeds_from
 
 
@@ -48,7 +48,8 @@ class Trainer:
         seed: Of everything random: weights, actions, minibatches, environments. From 0 to 2**64 - 1.
         lanes: How many environments run side by side; 128 native ones or 16 of others if None.
         backend: "native" fuses environment, network and learning in kernels; "torch" learns with torch; "asynchronous"
-            too, while a thread acts; "auto" takes native where it applies. "serial", "threads" and "processes" step environments of others (`workbench.make`).
+            does while a thread acts; "auto" takes native where it applies. "serial", "threads" and "processes" step
+            environments of others (`workbench.make`).
         workers: Of the threads and processes backends; one a core if None.
         device: Where the network lives: "cpu", "cuda", ...
         run_dir: Where the run is kept; a new folder under `runs/` if None. It is made when training begins.
@@ -114,13 +115,18 @@ class Trainer:
         chosen = built(sinks)
         self.seed = envs.check_seed(seed)
         self.algorithm = algorithm_for(algorithm)
-        self.device = device_for(device)
-        self.env = environment_for(env, lanes, backend, workers)
+        self.device = distributed.device_of(device_for(device))
+        self.processes = distributed.join(self.device)
+        if self.processes.size > 1:
+            distributed.check_applies(backend, self.algorithm, habits)
+        self.env = distributed.share_of(environment_for(env, lanes, backend, workers), self.processes)
+        first = self.processes.rank == 0
         try:
             self._set_up(backend, run_dir, habits)
             if resume == "auto":
                 resume_in_place(self)
-            attach(self, chosen, record_every, self._record)
+            attach(self, chosen if first else [], record_every if first else None, self._record)
+            self.processes.any(False)  # nobody trains before all are here
         except BaseException:
             if not is_built(env):  # then nobody else could close it
                 self.env.close()
@@ -129,7 +135,7 @@ class Trainer:
     def _set_up(self, backend: str, run_dir: str | Path | None, habits: Habits) -> None:
         self.id = self.env.id
         path = Path(run_dir) if run_dir is not None else fresh_path(self.id, name_of(self.algorithm))
-        self.directory = RunDirectory(path, habits.keep_last)
+        self.directory = distributed.directory_for(path, habits.keep_last, self.processes)
         self.metrics = Metrics(habits.metrics_bytes)
         self.resumed_from: Path | None = None
         self.goal = 0
@@ -137,11 +143,12 @@ class Trainer:
         self.error: BaseException | None = None
         seeds = seeds_from(self.seed)
         self._evaluation_seed = seeds["evaluation"]
-        learner = learner_for(backend, self.algorithm, self.env, self.device, seeds)
+        learner = learner_for(backend, self.algorithm, self.env, self.device, seeds, self.processes)
         self._emitter = Emitter(self._callback_failed)
         self.loop = Loop(learner, self.metrics, self._emitter)
         self.description = {
             **description_of(self.env),
+            "lanes": self.env.lanes // self.env.agents * self.processes.size,
             "learner": learner.backend,
             "algorithm": name_of(self.algorithm),
             "hyperparameters": values(self.algorithm),
@@ -199,7 +206,7 @@ class Trainer:
     def subscribe(self, callback: Callable[[Event], object]) -> Callable[[], None]:
         """Call `callback` with each of `workbench.events` on the training thread; return the function that ends it.
 
-        It may set live hyperparameters, `evaluate`, `save` and `stop`. What it raises ends training after the
+        It may set live hyperparameters, `evaluate`, `record`, `save` and `stop`. What it raises ends training after the
         present iteration, with everything saved, and `train` or `wait` raises it.
         """
         return self._emitter.subscribe(callback)
@@ -342,11 +349,10 @@ class Trainer:
             if not self.loop.between:  # the last iteration was interrupted, in the middle of a step perhaps
                 self.loop.restart()
             reason = self._train()
-            if self.error is not None:  # a callback's
-                reason = "failed"
         except BaseException as error:
             self.error = error
-            if self.loop.between:  # whatever failed, it was not training
+            # Whatever failed, it was not training; but of several processes, others may not have failed.
+            if self.loop.between and self.processes.size == 1:
                 with suppress(WorkbenchError):
                     self._care.checkpoint()
         finally:
@@ -356,7 +362,7 @@ class Trainer:
             self.directory.close()
             self._worker = None
             self._busy.release()
-            self._emitter.emit(Stopped(self.steps, reason))
+            self._emitter.emit(Stopped(self.steps, reason if self.error is None else "failed"))
 
     def _train(self) -> str:
         """Iterate to the end, with a checkpoint there; return the reason for it."""
@@ -415,7 +421,7 @@ class Trainer:
 
 def _progress(trainer: Trainer) -> AbstractContextManager[Any]:
     """Show progress where a person watches: on a terminal. A notebook has the panel."""
-    if not sys.stdout.isatty():
+    if trainer.processes.rank or not sys.stdout.isatty():
         return nullcontext()
     from workbench.ui.terminal import TerminalProgress
 
