@@ -17,7 +17,8 @@ from workbench import machine
 ROOT = Path(__file__).parents[1]
 EXTRAS = (
     *("IPython", "anywidget", "bokeh", "holoviews", "ipykernel", "ipywidgets", "jupyter_client", "jupyterlab"),
-    *("matplotlib", "nbconvert", "pandas", "panel", "papermill", "playwright", "pytest"),
+    *("matplotlib", "nbconvert", "pandas", "panel", "papermill", "PIL", "playwright", "pytest"),
+    *("tensorboard", "trackio", "wandb"),
 )
 
 

@@ -398,7 +398,8 @@ class Trainer:
         path = self.run_dir / "videos" / f"{self.steps:015d}.gif"
         seed = (self._evaluation_seed + self.steps) % 2**63
         video = record(self.algorithm, self.env, path, seed, self.device)
-        self._emitter.emit(Recorded(self.steps, video))
+        if threading.current_thread() is self._worker:
+            self._emitter.emit(Recorded(self.steps, video))
         return video
 
     def _between_iterations(self, work: Callable[[], Any]) -> Any:

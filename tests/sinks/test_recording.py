@@ -181,11 +181,31 @@ def test_recording_does_not_change_training(build):
     assert rows[0] == rows[1]
 
 
-def test_a_callback_records(build):
-    trainer = build()
-    trainer.on(Progress, lambda event: trainer.record())
+def test_a_callback_records_and_sinks_hear_of_it(build):
+    sink = Recorder()
+    trainer = build(sinks=[sink])
+    end = trainer.on(Progress, lambda event: trainer.record())
     trainer.train(2 * ITERATION)
-    assert len(list((trainer.run_dir / "videos").iterdir())) == 2
+    end()
+    trainer.start(10**9)
+    while trainer.steps < 4 * ITERATION:
+        asked = trainer.record()
+    trainer.stop()
+    trainer.wait()
+    paths = [path for _, _, path in sink.told("video")]
+    assert paths[:2] == [trainer.run_dir / "videos" / f"{ITERATION * k:015d}.gif" for k in (1, 2)]
+    assert asked.written() in paths
+    assert all(path.exists() for path in paths)
+
+
+def test_what_is_recorded_while_nothing_trains_is_the_callers_alone(build):
+    sink = Recorder()
+    trainer = build(sinks=[sink])
+    trainer.record()
+    trainer.train(ITERATION)
+    trainer.record()
+    assert sink.told("video") == []
+    assert trainer.status == "stopped"
 
 
 def test_a_long_video_keeps_every_second_frame_and_its_duration(tmp_path, monkeypatch):

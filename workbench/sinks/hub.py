@@ -116,6 +116,8 @@ class Hub:
             self._training.deliveries = [Delivery(sink, run, turn) for sink, turn in self._sinks]
         deliveries: list[Delivery] = self._training.deliveries
         self._tell(event, deliveries)
+        if isinstance(event, Stopped):
+            self._training.deliveries = []
         for each in deliveries:
             each.report()
 
