@@ -99,6 +99,25 @@ def test_no_carry_is_a_carry_of_zeros_and_no_beginning(body):
 
 
 @pytest.mark.parametrize("body", BODIES)
+@pytest.mark.parametrize("observation", [BOX, S.Box(0, 1, (9, 9, 3), np.uint8)])
+def test_there_may_be_no_rows(body, observation):
+    model = build(observation, body=body)
+    rows = torch.from_numpy(SpaceTree(observation).rows(0))
+    carry = torch.zeros(0, model.carry_size) if model.carry_size else None
+    policy, value, after = model(rows, None, carry, torch.zeros(0, dtype=torch.bool))
+    assert value.shape == policy.entropy().shape == (0,)
+    assert after is None or after.shape == carry.shape
+
+
+def test_a_transformer_may_see_one_step_only():
+    model = build(body="transformer", context=1)
+    observation, first = seen()
+    _, value, carry = model(observation, None, None, first)
+    assert carry.tolist() == [[0.0]] * ROWS
+    torch.testing.assert_close(value[ROWS : 2 * ROWS], model.value(observation[1]))
+
+
+@pytest.mark.parametrize("body", BODIES)
 def test_a_separate_critic_shares_nothing(body):
     model = build(body=body, separate=True)
     observation, first = seen()
