@@ -15,7 +15,7 @@ from workbench.version import __version__
 
 if TYPE_CHECKING:
     from workbench import events, sinks
-    from workbench.algorithms import PPO
+    from workbench.algorithms import PPO, SAC
     from workbench.checking import check
     from workbench.envs import environment, make
     from workbench.envs.outward import as_gymnasium, as_pettingzoo, as_sb3, as_torchrl
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "PPO",
+    "SAC",
     "Box",
     "Discrete",
     "Environment",
@@ -51,6 +52,7 @@ _HOMES = {
     "Discrete": "workbench_kernels",
     "Environment": "workbench_kernels",
     "PPO": "workbench.algorithms",
+    "SAC": "workbench.algorithms",
     "Trainer": "workbench.trainer",
     "as_gymnasium": "workbench.envs.outward",
     "as_pettingzoo": "workbench.envs.outward",

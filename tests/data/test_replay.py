@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from tests.data.scripted import CHOICES, NaiveMemory, Scripted, n_step
 from workbench.data import ReplaySource
-from workbench.errors import EnvironmentFaultError, InputError
-from workbench.training.checkpoints import load_checkpoint, save_checkpoint
+from workbench.errors import InputError, NotFiniteError
+from workbench.training.checkpoints import read_checkpoint, save_checkpoint
 
 CPU = torch.device("cpu")
 ACTION = torch.zeros((), dtype=torch.int64)
@@ -221,7 +221,7 @@ def test_numbers_that_are_none_are_named(what, bad):
     env.step = spoiling
     name, at = what.removeprefix("final_"), 3 if what == "observation" else 2  # what is to be acted on is the next's
     message = rf"{name} of lane 1 is .*(nan|inf).* at step {at} of 'Scripted-v0'; mend the environment"
-    with pytest.raises(EnvironmentFaultError, match=message):
+    with pytest.raises(NotFiniteError, match=message):
         source.collect(NaiveMemory(env).act)
 
 
@@ -249,7 +249,7 @@ def test_a_checkpoint_holds_all_that_is_remembered(tmp_path, prioritised):
         source.priorities.learn(np.flatnonzero(source.rows.flat["is_step"])[:2], np.array([3.0, 0.5]))
     save_checkpoint(source, tmp_path / "kept")
     other = replay(Scripted(2, 4, leave=0.2), capacity=40, prioritised=prioritised)
-    load_checkpoint(other, tmp_path / "kept")
+    read_checkpoint(tmp_path / "kept").restore(other)
     for name, x in source.rows.flat.items():
         np.testing.assert_array_equal(x, other.rows.flat[name])
     assert (other.collected, other.remembered) == (15, source.remembered)
@@ -273,7 +273,7 @@ def test_an_environment_built_anew_begins_new_episodes(tmp_path):
     other = Scripted(2, 9, terminate=0, truncate=0)
     other.steps = 100  # other observations than those remembered
     resumed = replay(other)
-    load_checkpoint(resumed, tmp_path / "kept")
+    read_checkpoint(tmp_path / "kept").restore(resumed)
     memory.interrupt()
     memory.env = other
     watched(other, resumed, 1, memory)
@@ -292,7 +292,7 @@ def test_without_keep_the_memory_starts_empty_and_the_counter_goes_on(tmp_path):
     watched(source.env, source, 2)
     save_checkpoint(source, tmp_path / "light")
     other = replay(Scripted(2, 4), keep=False)
-    load_checkpoint(other, tmp_path / "light")
+    read_checkpoint(tmp_path / "light").restore(other)
     assert (other.collected, other.remembered) == (10, 0)
     watched(other.env, other, 1)
     assert other.remembered == 10
@@ -311,7 +311,7 @@ def test_a_great_memory_is_mapped_to_a_file_without_a_name(tmp_path, monkeypatch
         assert torch.equal(x, second.fields[name])
     save_checkpoint(mapped, tmp_path / "kept")
     other = replay(Scripted(2, 4), capacity=500, memory=1000)
-    load_checkpoint(other, tmp_path / "kept")
+    read_checkpoint(tmp_path / "kept").restore(other)
     np.testing.assert_array_equal(other.rows.flat["observation"], mapped.rows.flat["observation"])
     del other, mapped, source, second
     gc.collect()

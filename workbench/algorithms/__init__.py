@@ -3,8 +3,9 @@
 from typing import Any
 
 from workbench.algorithms.ppo import PPO
+from workbench.algorithms.sac import SAC
 
-ALGORITHMS: dict[str, type[Any]] = {"ppo": PPO}
+ALGORITHMS: dict[str, type[Any]] = {"ppo": PPO, "sac": SAC}
 """By the name the command line uses."""
 
-__all__ = ["ALGORITHMS", "PPO"]
+__all__ = ["ALGORITHMS", "PPO", "SAC"]

@@ -4,7 +4,17 @@ from typing import Any
 
 from workbench.errors import unknown_name
 
-TUNED: dict[tuple[str, str], dict[str, Any]] = {}
+TUNED: dict[tuple[str, str], dict[str, Any]] = {
+    ("sac", "CartPole-v1"): {
+        "width": 64,
+        "activation": "tanh",
+        "learning_rate": 3e-3,
+        "polyak": 0.05,
+        "n_step": 3,
+        "target_fraction": 0.7,
+    },
+    ("sac", "Pendulum-v1"): {"width": 64, "learning_rate": 3e-3, "polyak": 0.02},
+}
 """By the names of the algorithm and of the environment; what is not there has its default."""
 
 

@@ -156,6 +156,7 @@ class ReplaySource:
         """Go on with new episodes, of random streams that `seed` starts anew unless it is None."""
         self.env.reset(seed=seed)
         self._interrupt()
+        self._see()
 
     def outcome(self) -> tuple[Tensor, Tensor, Tensor]:
         """Return what happened in the newest steps, lane by lane: reward, ended and active, [T, B] each."""
