@@ -85,13 +85,14 @@ def stream_key(seed):
     return philox(seed & MASK, (seed >> SHIFT_32) & MASK, SEEDING) & MASK
 
 
-def seed_lanes(random, seed):
+def seed_lanes(random, seed, first=0):
     """Start the streams of all lanes: lane i of `seed` draws the same numbers everywhere, now and later.
 
     Args:
         random: [3, B] uint32, written.
         seed: An integer of up to 64 bits; its two words are mixed into the key.
+        first: The number of the first lane, where others hold those before it.
     """
     random[COUNT] = 0
-    random[STREAM] = np.arange(random.shape[1], dtype=np.uint32)
+    random[STREAM] = np.arange(first, first + random.shape[1], dtype=np.uint32)
     random[KEY] = np.uint32(stream_key(np.uint64(seed & 0xFFFFFFFFFFFFFFFF)))

@@ -14,6 +14,7 @@ FLOORS = {
     "workbench.spaces": 1,
     "workbench.actions": 1,
     "workbench.spec": 1,
+    "workbench.processes": 1,
     "workbench.functional": 2,
     "workbench.networks": 2,
     "workbench.data": 2,

@@ -20,6 +20,7 @@ from workbench.errors import InputError
 from workbench.hyperparameters import configurable, hyperparameter
 from workbench.networks import ReturnNormaliser, actor_critic
 from workbench.optimisers import SCHEDULES, AdaptivePenalty, LossScale, MuonAdam, hidden_matrices
+from workbench.processes import ALONE
 from workbench.spec import EnvironmentSpec, VectorEnvironment
 
 
@@ -97,6 +98,8 @@ class PPO:
     trained_on = (*judged_on, "value", "advantage", "target")
     clock = (0, 1)
     """Environment steps taken, and those of the whole run; the loop keeps it."""
+    processes = ALONE
+    """Who learns together, each from its own lanes."""
     taken = 0
     """Gradient steps taken on the newest rollout."""
 
@@ -131,7 +134,7 @@ class PPO:
         ).to(device)
         ordered = self.model.carry_size > 0 or self.priority > 0.0
         self._length = min(self.segment, self.horizon) if ordered else 1
-        self._check(spec.lanes)
+        self._check(spec.lanes * self.processes.size)
         if self.update_rule == "muon":
             self.optimiser: Any = MuonAdam(self.model, self.learning_rate)
         else:
@@ -139,7 +142,7 @@ class PPO:
         self.returns = ReturnNormaliser(spec.lanes, self.gamma).to(device)
         self.penalty = AdaptivePenalty(self.kl_penalty)
         self.scale = LossScale(enabled=self.precision == "float16")
-        self.action_generator = torch.Generator(device).manual_seed(seeds["actions"])
+        self.action_generator = self.processes.generator(device).manual_seed(seeds["actions"])
         self.shuffle_generator = torch.Generator().manual_seed(seeds["shuffle"])
         self._divergences: deque[Tensor] = deque(maxlen=self.minibatches)
         self.taken, self._stopped = 0, False
@@ -260,9 +263,11 @@ class PPO:
 
     def _draws(self, cut: Segments, rollout: Batch) -> Iterator[Draw]:
         """Yield the segments of each minibatch of one pass."""
-        size = max(1, -(-len(cut) // self.minibatches))
+        count, lanes = len(cut) * self.processes.size, rollout.reward.shape[1]
+        size = max(1, -(-count // self.minibatches))
         if not self.priority:
-            return shuffled(len(cut), size, self.shuffle_generator, cut.rows.device)
+            draws = shuffled(count, size, self.shuffle_generator, cut.rows.device)
+            return ((self.processes.own(chosen, lanes), None) for chosen, _ in draws)
         weight = torch.where(cut.inside, rollout.advantage.abs().flatten()[cut.rows], 0.0).sum(0)
         correction = self.priority_correction + (1.0 - self.priority_correction) * self.progress
         return prioritised(weight, self.priority, correction, size, self.minibatches, self.shuffle_generator)
@@ -289,39 +294,42 @@ class PPO:
         rate = self.learning_rate * SCHEDULES[self.learning_rate_schedule](self.progress)
         for group in self.optimiser.param_groups:
             group["lr"] = rate
-        advantage = F.standardise(packed(batch, "advantage"))
+        whole, own = self.processes.rows(packed(batch, "advantage"))
+        advantage, total = F.standardise(whole)[own], len(whole)
         if "importance" in batch.fields:
             advantage = advantage * packed(batch, "importance")
-        whole = Batch(**batch.fields | {"advantage": unpacked(batch, advantage)})
+        ready = Batch(**batch.fields | {"advantage": unpacked(batch, advantage)})
         self.optimiser.zero_grad()
-        logs: list[dict[str, Tensor]] = []
-        values, targets = [], []
-        for piece in pieces(whole, self.accumulation):
-            loss, log, value = self._loss(piece)
-            share = len(value) / len(advantage)
-            self.scale.backward(loss * share)
-            logs.append({name: x.detach() * share for name, x in log.items()})
-            values.append(value.detach())
-            targets.append(packed(piece, "target"))
-        log = {name: torch.stack([each[name] for each in logs]).sum() for name in logs[0]}
-        log["explained_variance"] = F.explained_variance(torch.cat(values), torch.cat(targets))
+        logs, judged = [], []
+        for piece in pieces(ready, self.accumulation):
+            loss, log, value = self._loss(piece, total)
+            self.scale.backward(loss)
+            logs.append(torch.stack([x.detach() for x in log.values()]))
+            judged.append(torch.stack([value.detach(), packed(piece, "target")], -1))
+        log = dict(zip(log, self.processes.sum(torch.stack(logs).sum(0)), strict=True))
+        judgement, _ = self.processes.rows(torch.cat(judged))
+        log["explained_variance"] = F.explained_variance(*judgement.unbind(-1))
         log["learning_rate"] = torch.tensor(rate, dtype=torch.float64)
         self._step(log)
         return log
 
-    def _loss(self, batch: Batch) -> tuple[Tensor, dict[str, Tensor], Tensor]:
-        """Return the loss of a minibatch whose advantages are standardised, its parts, and the values [N]."""
+    def _loss(self, batch: Batch, total: int) -> tuple[Tensor, dict[str, Tensor], Tensor]:
+        """Return the loss of a part of `total` transitions, advantages standardised, its terms, and the values [N].
+
+        Parts add up: each mean is of all `total` transitions.
+        """
         log_prob, entropy, value = self._judge(batch)
         log_ratio = log_prob - packed(batch, "log_prob")
         ratio = log_ratio.exp()
         error = F.squared_error(value, packed(batch, "target"), packed(batch, "value"), self.value_clip)
-        log = {
-            "policy_loss": F.clipped_surrogate(ratio, packed(batch, "advantage"), self.clip, self.dual_clip).mean(),
-            "value_loss": error.mean(),
-            "entropy": entropy.mean(),
-            "kl": F.kl_estimate(log_ratio).mean(),
-            "clip_fraction": ((ratio - 1.0).abs() > self.clip).float().mean(),
+        terms = {
+            "policy_loss": F.clipped_surrogate(ratio, packed(batch, "advantage"), self.clip, self.dual_clip),
+            "value_loss": error,
+            "entropy": entropy,
+            "kl": F.kl_estimate(log_ratio),
+            "clip_fraction": ((ratio - 1.0).abs() > self.clip).float(),
         }
+        log = {name: x.sum() / total for name, x in terms.items()}
         bonus = self.entropy_coefficient * SCHEDULES[self.entropy_schedule](self.progress)
         loss = log["policy_loss"] + self.value_coefficient * log["value_loss"] - bonus * log["entropy"]
         if self.kl_penalty:
@@ -334,6 +342,7 @@ class PPO:
         self._stopped = bool(self.kl_stop) and float(log["kl"]) > self.kl_stop
         if self._stopped:
             log["updates_before_stop"] = torch.tensor(float(self.taken))
+        self.processes.sum_gradients(self.model.parameters())
         finite = self.scale.unscale(self.model.parameters())
         if finite:
             log["gradient_norm"] = nn.utils.clip_grad_norm_(self.model.parameters(), self.max_gradient_norm)

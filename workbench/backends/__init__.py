@@ -7,8 +7,10 @@ import torch
 
 from workbench.errors import InputError
 from workbench.hyperparameters import declared
+from workbench.processes import ALONE, Processes
 from workbench.spec import VectorEnvironment
 from workbench.training.asynchronous import AsynchronousLearner, check_applies
+from workbench.training.distributed import DistributedLearner
 from workbench.training.learner import Learner, TorchLearner
 
 HONOURED = {
@@ -58,7 +60,12 @@ def objection(algorithm: Any, env: VectorEnvironment, device: torch.device) -> s
 
 
 def learner_for(
-    backend: str, algorithm: Any, env: VectorEnvironment, device: torch.device, seeds: dict[str, int]
+    backend: str,
+    algorithm: Any,
+    env: VectorEnvironment,
+    device: torch.device,
+    seeds: dict[str, int],
+    processes: Processes = ALONE,
 ) -> Learner:
     """Set `algorithm` up and return what runs it.
 
@@ -66,12 +73,17 @@ def learner_for(
         backend: "native", "torch" or "asynchronous"; any other takes native where it applies.
         algorithm, env, device: What to run, where, and on what.
         seeds: Of `workbench.training.seeding.seeds_from`.
+        processes: Who learns together.
 
     Raises:
         InputError: If the native learner is asked for and does not apply, or the algorithm cannot act in `env`.
     """
     from workbench.spec import spec_of
 
+    if processes.size > 1:
+        algorithm.processes = processes
+        algorithm.setup(spec_of(env), device, seeds)
+        return DistributedLearner(algorithm, env, device, seeds["environment"], processes)
     reason = objection(algorithm, env, device)
     if backend == "native" and reason is not None:
         raise InputError(f"backend='native' does not apply, because {reason}; pass backend='torch'.")

@@ -18,6 +18,7 @@ import torch
 
 from workbench.errors import NotFiniteError
 from workbench.optimisers import SCHEDULES
+from workbench.processes import ALONE
 from workbench.training.learner import EpisodeCounter, Outcome
 from workbench_kernels import Discrete, rng
 from workbench_kernels.arrays import aligned
@@ -69,6 +70,7 @@ class NativeLearner:
     """
 
     backend = "native"
+    processes = ALONE
 
     def __init__(self, algorithm: Any, env: Any, seed: int, workers: int | None = None) -> None:
         self.algorithm = algorithm

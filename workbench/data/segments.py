@@ -80,7 +80,7 @@ def unpacked(batch: Batch, x: Tensor) -> Tensor:
 def pieces(batch: Batch, count: int) -> list[Batch]:
     """Split what `Segments.take` returned into up to `count` parts of other segments or transitions."""
     along = {name: int("carry" in batch.fields and name != "carry") for name in batch.fields}
-    count = min(count, *(batch.fields[name].shape[dim] for name, dim in along.items()))
+    count = max(1, min(count, *(batch.fields[name].shape[dim] for name, dim in along.items())))
     parts = {name: batch.fields[name].tensor_split(count, dim) for name, dim in along.items()}
     return [Batch(**{name: part[k] for name, part in parts.items()}) for k in range(count)]
 

@@ -111,6 +111,7 @@ class NativeVectorEnvironment(VectorEnv[Any, Any, Any]):
         self.buffers = Buffers(environment, lanes)
         self.active = np.ones(lanes, np.bool_)
         self._see()
+        self._first_lane = 0
         rng.seed_lanes(self.buffers.random, self._seed)
 
     def _see(self) -> None:
@@ -171,7 +172,7 @@ class NativeVectorEnvironment(VectorEnv[Any, Any, Any]):
                 f"options={options} of reset are unknown to {self.id!r}; it resets all lanes, without any."
             )
         if seed is not None:
-            rng.seed_lanes(self.buffers.random, check_seed(seed))
+            rng.seed_lanes(self.buffers.random, check_seed(seed), self._first_lane)
             self.buffers.state[: len(self.environment.state)] = 0  # some rows outlive episodes; a seed starts afresh
         self._reset(self.buffers)
         result = self._shown, self._extras()
@@ -216,6 +217,14 @@ class NativeVectorEnvironment(VectorEnv[Any, Any, Any]):
     def like(self, lanes: int, seed: int) -> "NativeVectorEnvironment":
         """Build the same environment with `lanes` lanes."""
         return NativeVectorEnvironment(self.environment, lanes, seed=seed, time_limit=self.time_limit)
+
+    def part(self, first: int, lanes: int) -> "NativeVectorEnvironment":
+        """Build the lanes from `first` to `first + lanes` - 1 of this environment, with their states and streams."""
+        made = self.like(lanes, self._seed)
+        made._first_lane = self._first_lane + first
+        for array, whole in zip(made.buffers.arrays, self.buffers.arrays, strict=True):
+            array[...] = whole[..., first : first + lanes]
+        return made
 
     def _extras(self) -> dict[str, Any]:
         return {name: getattr(self, name) for name in ("action_mask", "global_state") if self.environment.has(name)}

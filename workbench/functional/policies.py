@@ -3,6 +3,8 @@
 import torch
 from torch import Tensor
 
+from workbench.processes import drawn
+
 
 def standardise(x: Tensor, epsilon: float = 1e-8) -> Tensor:
     """Return `x` [N] with mean 0 and standard deviation 1 (the biased estimate, so that N = 1 is defined)."""
@@ -15,7 +17,7 @@ def sample_categorical(log_probs: Tensor, generator: torch.Generator) -> Tensor:
 
     What rounding leaves of the unit interval is nobody's: an action of probability 0 is never drawn.
     """
-    uniform = torch.rand(log_probs.shape[0], 1, generator=generator, device=log_probs.device, dtype=log_probs.dtype)
+    uniform = drawn(torch.rand, (log_probs.shape[0], 1), generator, log_probs)
     cumulative = log_probs.exp().cumsum(-1)
     return (cumulative[:, :-1] <= uniform * cumulative[:, -1:]).sum(-1)
 

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 import workbench.functional as F
+from workbench.processes import drawn
 
 
 class Distribution(Protocol):
@@ -81,9 +82,7 @@ class Normal:
 
     def sample(self, generator: Any) -> Tensor:
         """Draw actions [N, K]; gradients flow into the parameters."""
-        mean = self.mean
-        noise = torch.randn(mean.shape, generator=generator, device=mean.device, dtype=mean.dtype)
-        return mean + self.log_std.exp() * noise
+        return self.mean + self.log_std.exp() * drawn(torch.randn, self.mean.shape, generator, self.mean)
 
     def mode(self) -> Tensor:
         """Return the means [N, K]."""

@@ -11,16 +11,28 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 
 from workbench.errors import CheckpointError, RunDirectoryError
+from workbench.processes import ALONE
 from workbench.training.files import TYPES, as_json, as_safetensors, digest_of, sync_folder, write_file
 from workbench.training.saved import Scalars, Tensors, gather, scatter
 from workbench.version import __version__
 
 FORMAT = "rl-workbench checkpoint"
 FORMAT_VERSION = 2
+LANE_AXES = {
+    "loop.source.env.buffers.": -1,
+    "loop.source.first": 0,
+    "loop.source.carry": 0,
+    "loop.running.": 0,
+    "loop.algorithm.returns.running": 0,
+}
+"""Where a trainer's tensors have their lanes, which several processes share; by how their names begin."""
+
 TENSORS, STATE, SUMS = "tensors.safetensors", "state.json", "SHA256SUMS"
 
 
@@ -50,7 +62,7 @@ class Checkpoint:
             CheckpointError: If it is of another network, algorithm or environment; then `owner` is half-filled.
         """
         try:
-            scatter(owner, self.tensors, self.scalars)
+            scatter(owner, _own(owner, self.tensors), self.scalars)
             tensors: Tensors = {}
             scalars: Scalars = {}
             gather(owner, tensors, scalars)
@@ -59,6 +71,38 @@ class Checkpoint:
         except (KeyError, ValueError, RuntimeError) as error:
             what = error.args[0] if isinstance(error, KeyError) else error
             raise CheckpointError(f"checkpoint {str(self.path)!r} does not fit this run: {what}.") from error
+
+
+def parts_of(owner: Any) -> tuple[Tensors, Scalars]:
+    """Gather what `owner` is made of, with the lanes of all its `processes`, if it has some."""
+    tensors: Tensors = {}
+    scalars: Scalars = {}
+    gather(owner, tensors, scalars)
+    processes = getattr(owner, "processes", ALONE)
+    if processes.size > 1:
+        axes = {name: axis for name in tensors if (axis := _lane_axis(name)) is not None}
+        everyones = processes.objects({name: tensors[name].numpy() for name in axes})
+        for name, axis in axes.items():
+            tensors[name] = torch.from_numpy(np.concatenate([part[name] for part in everyones], axis))
+    return tensors, scalars
+
+
+def _own(owner: Any, tensors: Tensors) -> Tensors:
+    """Return the tensors with the lanes of this process alone."""
+    processes = getattr(owner, "processes", ALONE)
+    if processes.size == 1:
+        return tensors
+    mine = dict(tensors)
+    for name, x in tensors.items():
+        axis = _lane_axis(name)
+        if axis is not None:
+            mine[name] = x.tensor_split(processes.size, axis)[processes.rank].contiguous()
+    return mine
+
+
+def _lane_axis(name: str) -> int | None:
+    """Return which axis of a trainer's tensor is of lanes; None if there is none."""
+    return next((axis for prefix, axis in LANE_AXES.items() if name.startswith(prefix)), None)
 
 
 def save_checkpoint(owner: Any, path: Path, about: dict[str, Any] | None = None) -> None:
@@ -72,9 +116,7 @@ def save_checkpoint(owner: Any, path: Path, about: dict[str, Any] | None = None)
     Raises:
         RunDirectoryError: If it cannot be written.
     """
-    tensors: Tensors = {}
-    scalars: Scalars = {}
-    gather(owner, tensors, scalars)
+    tensors, scalars = parts_of(owner)
     listing = {name: {"dtype": TYPES.get(x.dtype), "shape": list(x.shape)} for name, x in sorted(tensors.items())}
     header = {"format": FORMAT, "format_version": FORMAT_VERSION, "workbench": __version__}
     state = {**header, **(about or {}), "scalars": scalars, "tensors": listing}

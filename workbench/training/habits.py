@@ -102,12 +102,14 @@ class Caretaker:
 
     def after_iteration(self) -> bool:
         """Do what is due; return whether the target return is reached."""
-        moment = time.monotonic()
+        moment, first = time.monotonic(), self.loop.learner.processes.first
         every, steps = self.habits.evaluate_every, self.loop.steps
-        if moment >= self._next_evaluation or (every is not None and steps // every > self._evaluated_steps // every):
+        if first(moment >= self._next_evaluation) or (
+            every is not None and steps // every > self._evaluated_steps // every
+        ):
             self._evaluate()
-        reached = self._reached()
-        if moment >= self._next_checkpoint and not reached:
+        reached = first(self._reached())
+        if first(moment >= self._next_checkpoint) and not reached:
             self.checkpoint()
         return reached
 
@@ -133,7 +135,8 @@ class Caretaker:
 
     def _is_best(self, mean: float) -> bool:
         best = self.directory.best
-        return self.habits.keep_best and (best is None or mean > best["mean_return"])
+        better = self.habits.keep_best and (best is None or mean > best["mean_return"])
+        return self.loop.learner.processes.first(better)
 
     def checkpoint(self, score: dict[str, Any] | None = None) -> None:
         """Write a checkpoint; without a `score`, and where nothing is evaluated, the newest episodes give one.

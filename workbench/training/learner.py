@@ -15,6 +15,7 @@ from torch import Tensor
 
 from workbench.data import Batch
 from workbench.functional import episode_totals
+from workbench.processes import ALONE, Processes
 from workbench.spec import VectorEnvironment
 
 
@@ -40,6 +41,7 @@ class Learner(Protocol):
         source: Where experience comes from; owns the environment.
         episodes: The episodes under way.
         backend: Its name, "native", "torch" or "asynchronous".
+        processes: Who learns together.
         spent: Seconds so far by what they went to: "rollout" and "learn", and apart from these, where it is known, the
             policy's "forward" and the "environment".
     """
@@ -47,6 +49,7 @@ class Learner(Protocol):
     algorithm: Any
     source: Any
     backend: str
+    processes: Processes
     episodes: "EpisodeCounter"
     spent: dict[str, float]
 
@@ -107,6 +110,7 @@ class TorchLearner:
     """
 
     backend = "torch"
+    processes = ALONE
 
     def __init__(self, algorithm: Any, env: VectorEnvironment, device: torch.device, seed: int) -> None:
         self.algorithm = algorithm

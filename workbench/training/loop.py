@@ -107,7 +107,7 @@ class Loop:
                 self.hold()
             self.control.wait_while_paused()
             left = clock()
-            if self.control.stopping.is_set():
+            if self.learner.processes.any(self.control.stopping.is_set()):
                 return "stopped"
             if self.steps >= goal:
                 return "steps"
