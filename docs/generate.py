@@ -30,7 +30,7 @@ CURVE = ROOT / "docs" / "images" / "ppo_cartpole.png"
 BLOCK = re.compile(r"(<!-- measured -->\n).*?(<!-- /measured -->)", re.DOTALL)
 """The part of README.md that `readme` rewrites."""
 
-HANDING_ON = ("workbench_kernels", "workbench.envs.emulation", "workbench.envs.mujoco")
+HANDING_ON = ("workbench_kernels", "workbench.envs.emulation", "workbench.envs.mujoco", "workbench.sinks")
 """Packages that only hand on what their modules define."""
 
 PRIVATE = (
@@ -307,13 +307,14 @@ def tutorials(folder: Path) -> dict[str, str]:
 
 def parts() -> dict[str, str]:
     """Return the fragments that pages include, by file name."""
-    from workbench.algorithms import PPO
+    from workbench.algorithms import PPO, SAC
 
     learned, speed, suite, others = map(measured, (EVIDENCE, THROUGHPUT, KERNELS, GUESTS))
     picture = "/images/ppo_cartpole.png" if CURVE.exists() else None
     absent = "This checkout holds no recorded measurement (`{}`).\n"
     return {
         "ppo_hyperparameters.md": hyperparameter_table(PPO),
+        "sac_hyperparameters.md": hyperparameter_table(SAC),
         "ppo_evidence.md": evidence(learned, picture) if learned else absent.format(EVIDENCE.relative_to(ROOT)),
         "throughput.md": throughput(speed) if speed else absent.format(THROUGHPUT.relative_to(ROOT)),
         "environments.md": environments(suite),
