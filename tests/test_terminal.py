@@ -93,7 +93,7 @@ def test_the_summary_estimates_the_time_left_and_leaves_out_what_is_not_known():
     assert summary.line() == "4,000/10,000 steps (40%)  1 k steps/s  ETA 0:06  episode return 20  value loss 0.5"
 
 
-SPENT = {"forward": 2.0, "environment": 1.0, "learn": 5.0, "other": 2.0}
+SPENT = {"forward": 2.0, "environment": 1.0, "learn": 6.9, "other": 0.1}
 
 
 def spent(factor, **more):
@@ -106,9 +106,9 @@ def test_shares_of_time_leave_out_the_first_row():
     summary.take(progress(1_000, **spent(0.0, learn=29.0)))
     assert summary.shares() == {}
     summary.take(progress(2_000, **spent(1.0, learn=29.0)))
-    assert summary.shares() == pytest.approx({"forward": 0.2, "environment": 0.1, "learn": 0.5, "other": 0.2})
+    assert summary.shares() == pytest.approx({"forward": 0.2, "environment": 0.1, "learn": 0.69, "other": 0.01})
     assert list(summary.shares()) == ["forward", "environment", "learn", "other"]
-    assert summary.line().endswith("forward 20%  environment 10%  learn 50%  other 20%")
+    assert summary.line().endswith("forward 20%  environment 10%  learn 69%  other 1%")
 
 
 def test_shares_begin_anew_with_each_training_and_a_run_that_does_not_say_has_none():
@@ -117,11 +117,19 @@ def test_shares_begin_anew_with_each_training_and_a_run_that_does_not_say_has_no
         summary.take(Started(0, 10_000))
         summary.take(progress(1_000, **spent(0.0, other=before)))
         summary.take(progress(2_000, **spent(1.0, other=before)))
-        assert summary.shares()["learn"] == pytest.approx(0.5)
+        assert summary.shares()["learn"] == pytest.approx(0.69)
     summary.take(Started(0, 10_000))
     summary.take(progress(1_000))
     summary.take(progress(2_000))
     assert summary.shares() == {}
+
+
+def test_the_time_left_counts_what_lies_between_iterations():
+    summary = Summary()
+    summary.take(Started(0, 10_000))
+    summary.take(progress(1_000, learn_seconds=50.0, other_seconds=0.0))
+    summary.take(progress(4_000, learn_seconds=53.0, other_seconds=12.0))
+    assert summary.remaining == pytest.approx(6_000 / 200)
 
 
 def test_the_summary_keeps_the_newest_and_the_best_evaluation():
@@ -200,8 +208,8 @@ def test_the_display_says_it_all_in_eighty_columns(draw):
     assert draw(*RUN, look=Look()) == [
         "PPO  run-1",
         "steps     ━━━━━━━━━━━━━━━━━━━━━━━━  50%  1,000,000,000 of 2,000,000,000",
-        "speed     1 k steps/s               1:05 passed  277:46:40 left",
-        "time      ━━━━━━━━━━━━━━━━━━━━━━━━  forward 20%  env 10%  learn 50%",
+        "speed     1 k steps/s               1:05 passed  0:10 left",
+        "time      ━━━━━━━━━━━━━━━━━━━━━━━━  forward 20%  env 10%  learn 69%",
         "machine   1.9 cores                 620 MB memory  2 GB on GPU",
         "return    ▁█                        475.2  evaluation 462  best 487",
         "losses    policy loss -0.01234  value loss 0.5  entropy 0.5",
@@ -218,7 +226,7 @@ def test_the_display_has_its_lines_from_the_beginning(draw):
 def test_without_unicode_letters_stand_for_lines(draw):
     drawn = draw(*RUN, encoding="ascii")
     assert "############------------" in drawn[1]
-    assert "fffffeellllllllllllooooo" in drawn[3]
+    assert "fffffeelllllllllllllllll" in drawn[3]
     assert all(line.isascii() for line in drawn)
 
 

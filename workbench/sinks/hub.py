@@ -13,7 +13,7 @@ import numpy.typing as npt
 import torch
 
 from workbench.errors import InputError
-from workbench.events import Evaluated, Event, HyperparameterChanged, Progress, Recorded, Started, Stopped
+from workbench.events import Event, HyperparameterChanged, Progress, Recorded, Started, Stopped
 from workbench.sinks.delivery import Delivery
 from workbench.sinks.recording import Recorder, check_pictures
 from workbench.sinks.sink import Histogram, Run, Sink
@@ -127,8 +127,6 @@ class Hub:
             _scalars(deliveries, steps, event.row)
             if time.monotonic() >= self._next_round:
                 self._round(deliveries, steps)
-        elif isinstance(event, Evaluated):
-            _scalars(deliveries, steps, {"evaluation_return": event.mean})
         elif isinstance(event, HyperparameterChanged) and isinstance(event.new, int | float):
             _scalars(deliveries, steps, {f"hyperparameters/{event.name}": float(event.new)})
         elif isinstance(event, Recorded):

@@ -74,7 +74,8 @@ def _shrunk(frame: npt.NDArray[np.uint8], factor: int) -> npt.NDArray[np.uint8]:
         return np.array(frame)
     height, width = frame.shape[0] // factor, frame.shape[1] // factor
     squares = frame[: height * factor, : width * factor].reshape(height, factor, width, factor, 3)
-    return squares.mean(axis=(1, 3)).round().astype(np.uint8)
+    shrunk: npt.NDArray[np.uint8] = squares.mean(axis=(1, 3)).round().astype(np.uint8)
+    return shrunk
 
 
 def _write_gif(path: Path, frames: list[Any], period: float) -> None:

@@ -31,6 +31,9 @@ GREY = "grey37"
 PARTS = {"forward": "blue", "environment": "green", "rollout": "cyan", "learn": "magenta", "other": GREY}
 """What time goes to, in the order shown, and the colour of each."""
 
+LEAST_SHARE = 0.015
+"""Of the time, that is worth words beside its bar."""
+
 LABEL, WIDTH = 10, 24
 """Columns of a line's label, and of its bar or curve; a line fits into 80."""
 
@@ -113,6 +116,7 @@ class Summary:
         self.evaluation, self.best = math.nan, math.nan
         self.rollbacks = 0
         self._first: dict[str, float] = {}
+        self._first_steps = 0
 
     def take(self, event: Event) -> None:
         """Bring the state up to date with `event`."""
@@ -122,7 +126,8 @@ class Summary:
             self._first = {}
         elif isinstance(event, Progress):
             self.row = event.row
-            self._first = self._first or event.row
+            if not self._first:
+                self._first, self._first_steps = event.row, event.steps
             rate = event.row.get("steps_per_second", math.nan)
             if math.isfinite(rate):
                 self.rate = rate if math.isnan(self.rate) else 0.9 * self.rate + 0.1 * rate
@@ -148,8 +153,10 @@ class Summary:
 
     @property
     def remaining(self) -> float:
-        """Estimate the seconds until the goal; NaN before the first measurement."""
-        return (self.goal - self.steps) / self.rate if self.rate > 0 else math.nan
+        """Estimate the seconds until the goal, with what lies between iterations; NaN before the first measurement."""
+        passed = sum(self._passed(name) for name in self.row if name.endswith(SPENT))
+        rate = (self.steps - self._first_steps) / passed if passed > 0 else self.rate
+        return (self.goal - self.steps) / rate if rate > 0 else math.nan
 
     def numbers(self, names: tuple[str, ...] = ("episode_return", *LOSSES)) -> Iterator[tuple[str, str]]:
         """Yield those columns of the last row that are known: a name, and a value in four significant digits."""
@@ -268,7 +275,7 @@ class TerminalProgress:
         shares = self._summary.shares()
         words: list[str | tuple[str, str]] = []
         for name, share in shares.items():
-            if share >= 0.005 and name != "other":
+            if share >= LEAST_SHARE:
                 words += [(f"{'env' if name == 'environment' else name} ", PARTS[name]), f"{share:.0%}  "]
         return _row("time", self._bar([(share, PARTS[name], name[0]) for name, share in shares.items()]), *words)
 
