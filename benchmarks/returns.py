@@ -4,12 +4,11 @@
 (`workbench.algorithms.tuned`), else the defaults.
 """
 
-import math
 import multiprocessing
 import statistics
 import tempfile
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -128,6 +127,7 @@ def measure(name: str, seeds: int, scale: float = 1.0, workers: int = 1) -> dict
     one stratum.
     """
     task = TASKS[name]
+    run(replace(task, steps=1, beyond=0), 1.0, seeds)  # compiles, which is no training time
     work = partial(run, task, scale)
     if workers == 1:
         rows = [work(seed) for seed in range(seeds)]
@@ -156,8 +156,3 @@ def measure(name: str, seeds: int, scale: float = 1.0, workers: int = 1) -> dict
         "machine": f"{processor()}, {processors()} cores",
         "versions": versions(),
     }
-
-
-def filled(points: list[float | None]) -> list[float]:
-    """Return a curve with nan where there is no point, for pictures."""
-    return [math.nan if x is None else x for x in points]
