@@ -221,6 +221,7 @@ class NativeVectorEnvironment(VectorEnv[Any, Any, Any]):
     def part(self, first: int, lanes: int) -> "NativeVectorEnvironment":
         """Build the lanes from `first` to `first + lanes` - 1 of this environment, with their states and streams."""
         made = self.like(lanes, self._seed)
+        made.options = dict(self.options)
         made._first_lane = self._first_lane + first
         for array, whole in zip(made.buffers.arrays, self.buffers.arrays, strict=True):
             array[...] = whole[..., first : first + lanes]
