@@ -68,12 +68,18 @@ def growth(seen, name):
     return seen[-1][name] / middle[name] - 1
 
 
+def iterations(metrics):
+    """Count the iterations behind the rows: quick ones share a row."""
+    return int(metrics.series("iterations")[1].sum())
+
+
 def readable(run_dir, steps):
     """Read the metrics back."""
     metrics = wb.read_metrics(run_dir)
     at, returns = metrics.series("episode_return")
     return {
         "rows": len(metrics),
+        "iterations": iterations(metrics),
         "columns": metrics.names(),
         "last_steps": metrics.last("steps"),
         "complete": metrics.last("steps") == steps and bool((at[1:] > at[:-1]).all()),
@@ -81,15 +87,15 @@ def readable(run_dir, steps):
     }
 
 
-def goes_on(run_dir, iterations):
-    """Load the run, and train a little more."""
+def goes_on(run_dir, more):
+    """Load the run, and train `more` iterations."""
     again = wb.load(run_dir)
-    before, row = again.steps, len(again.metrics)
-    again.train(iterations * again.env.lanes * again.algorithm.horizon)
+    before, known = again.steps, iterations(again.metrics)
+    again.train(more * again.env.lanes * again.algorithm.horizon)
     found = {
         "from": before,
         "to": again.steps,
-        "new_rows": len(again.metrics) - row,
+        "iterations": iterations(again.metrics) - known,
         "finite": math.isfinite(again.metrics.last("value_loss")),
         "mean_return": again.evaluate(100).mean,
     }

@@ -18,10 +18,10 @@ def test_a_run_is_watched_read_back_and_gone_on_with(monkeypatch, tmp_path, caps
     iteration = 64 * 32
     assert record["steps"] == record["seen"][-1]["steps"] == 300_000 // iteration * iteration + iteration
     assert record["metrics"]["complete"]
-    assert record["metrics"]["rows"] == record["steps"] // iteration
+    assert record["metrics"]["iterations"] == record["steps"] // iteration
     resumed = record["resumed"]
     assert (resumed["from"], resumed["to"]) == (record["steps"], record["steps"] + billion.MORE * iteration)
-    assert resumed["new_rows"] == billion.MORE
+    assert resumed["iterations"] == billion.MORE
     assert resumed["finite"]
     last = record["seen"][-1]
     assert last["resident_bytes"] > 10**8
