@@ -61,6 +61,9 @@ class PPO:
     squashed: bool = hyperparameter(
         False, help="whether continuous actions are squashed into their bounds, not clipped"
     )
+    initial_std: float = hyperparameter(
+        1.0, low=1e-2, high=10.0, log=True, help="of continuous actions that are not squashed, in half ranges"
+    )
     normalise_observation: bool = hyperparameter(False, help="whether the network sees standardised observations")
     normalise_return: bool = hyperparameter(False, help="whether rewards are divided by their return's deviation")
 
@@ -128,6 +131,7 @@ class PPO:
             separate=self.separate_critic,
             normalise=self.normalise_observation,
             squashed=self.squashed,
+            initial_std=self.initial_std,
             context=self.context,
             generator=initial,
             owner="PPO",

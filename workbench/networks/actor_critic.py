@@ -136,6 +136,7 @@ def actor_critic(
     normalise: bool = False,
     images: bool = True,
     squashed: bool = False,
+    initial_std: float = 1.0,
     context: int = 16,
     generator: torch.Generator,
     owner: str,
@@ -151,6 +152,7 @@ def actor_critic(
         normalise: Whether observations (not images, not choices) are normalised by what `observe` was shown.
         images: Whether images go through convolutions, and are not flattened.
         squashed: Whether numbers of an action are squashed into their bounds, and not clipped.
+        initial_std: Of numbers that are not squashed, in units of half their range.
         context: Steps that a block of the transformer looks at.
         generator: The source of the initial weights.
         owner: Who asks, for errors.
@@ -158,7 +160,7 @@ def actor_critic(
     Raises:
         InputError: If the actions have no head, or the width does not divide among a transformer's heads.
     """
-    policy = head_for(spec.action, owner, squashed)
+    policy = head_for(spec.action, owner, squashed, initial_std)
     if body == "transformer" and width % HEADS:
         raise InputError(f"{owner}.width={width} is no multiple of a transformer's {HEADS} heads; choose one that is.")
     more = {"context": context, "heads": HEADS} if body == "transformer" else {}

@@ -153,13 +153,14 @@ class MixedHead(nn.Module):
         return {"discrete": action[:, :choices].long(), "continuous": self.continuous.outward(action[:, choices:])}
 
 
-def head_for(space: Any, owner: str, squashed: bool = False) -> Any:
+def head_for(space: Any, owner: str, squashed: bool = False, initial_std: float = 1.0) -> Any:
     """Build the head for a flat action space (`workbench.actions.ActionHeads.space`).
 
     Args:
         space: Discrete, MultiDiscrete, Box, or a Dict of `discrete` (MultiDiscrete) and `continuous` (Box).
         owner: Who asks, for the error.
         squashed: Whether numbers are squashed into their bounds, and not clipped.
+        initial_std: Of numbers that are not squashed, see `NormalHead`.
 
     Raises:
         InputError: If there is none for it, or numbers to be squashed lack a bound.
@@ -167,9 +168,9 @@ def head_for(space: Any, owner: str, squashed: bool = False) -> Any:
     if isinstance(space, gymnasium.spaces.Discrete | gymnasium.spaces.MultiDiscrete):
         return CategoricalHead(space)
     if isinstance(space, gymnasium.spaces.Box) and np.issubdtype(space.dtype, np.floating):
-        return SquashedNormalHead(space, owner) if squashed else NormalHead(space)
+        return SquashedNormalHead(space, owner) if squashed else NormalHead(space, initial_std)
     if isinstance(space, gymnasium.spaces.Dict) and set(space.spaces) == {"discrete", "continuous"}:
-        return MixedHead(space, head_for(space["continuous"], owner, squashed))
+        return MixedHead(space, head_for(space["continuous"], owner, squashed, initial_std))
     raise InputError(
         f"action space {space} has no head; {owner} needs Discrete, MultiDiscrete, a Box of floats, or a Dict of "
         f"`discrete` and `continuous`, as workbench.actions.ActionHeads makes them."
