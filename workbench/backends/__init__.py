@@ -17,7 +17,7 @@ HONOURED = {
     *("horizon", "epochs", "minibatches", "learning_rate", "gamma", "gae_lambda", "clip", "entropy_coefficient"),
     *("value_coefficient", "max_gradient_norm", "width", "depth", "activation"),
     *("learning_rate_schedule", "entropy_schedule", "schedule_steps"),
-    *("segment", "context", "rho_clip", "c_clip", "kl_target", "priority_correction", "compile"),
+    *("initial_std", "segment", "context", "rho_clip", "c_clip", "kl_target", "priority_correction", "compile"),
 }
 """PPO's hyperparameters that the kernels know, and those that only matter beside one they don't."""
 
