@@ -50,7 +50,7 @@ def look(trainer, run_dir):
 
 
 def train(trainer, steps, run_dir, interval):
-    """Train, and look every `interval` seconds; return what was seen."""
+    """Train, and look every `interval` seconds; return what was seen meanwhile."""
     seen = []
     trainer.start(steps)
     while True:
@@ -59,7 +59,7 @@ def train(trainer, steps, run_dir, interval):
         except TimeoutError:
             seen.append(look(trainer, run_dir))
         else:
-            return [*seen, look(trainer, run_dir)]
+            return seen or [look(trainer, run_dir)]
 
 
 def growth(seen, name):
@@ -129,7 +129,7 @@ def main():
             },
             "metrics": readable(run_dir, steps),
             "resumed": goes_on(run_dir, MORE),
-            "seen": seen[:: -(-len(seen) // SAMPLES)],
+            "seen": [*seen[: -1 : -(-len(seen) // SAMPLES)], seen[-1]],
         }
     text = json.dumps(record, indent=1)
     print(text)

@@ -68,7 +68,7 @@ TASKS = {
         settings={"normalise_observation": True, "normalise_return": True},
     ),
     "pendulum": Task("Pendulum", "Pendulum-v1", "ppo", -250.0, 2_000_000),
-    "pendulum_sac": Task("Pendulum", "Pendulum-v1", "sac", -200.0, 20_000, lanes=1),
+    "pendulum_sac": Task("Pendulum", "Pendulum-v1", "sac", -200.0, 20_000, lanes=16),
     "cartpole_positions": Task("CartPole without velocities, LSTM", POSITIONS, "ppo", 475.0, 1_000_000, settings=LSTM),
     "memory": Task("Memory of 10 steps, LSTM", "workbench/Memory-v0", "ppo", 0.95, 500_000, settings=LSTM),
     "mountain_car": Task("MountainCar, negative control", "MountainCar-v0", "ppo", -200.0, 1_000_000, control=True),

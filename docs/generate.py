@@ -13,11 +13,28 @@ import json
 import os
 import pkgutil
 import re
-from collections.abc import Iterable, Iterator
+import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 from unittest import mock
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from records import (
+    billion,
+    evidence,
+    guests,
+    kernels,
+    magnitude,
+    native,
+    native_summary,
+    returns,
+    returns_summary,
+    table,
+    throughput,
+)
 
 ROOT = Path(__file__).resolve().parents[1]
 GENERATED = ROOT / "docs" / "generated"
@@ -26,7 +43,9 @@ RESULTS = ROOT / "benchmarks" / "results"
 EVIDENCE, THROUGHPUT = RESULTS / "ppo_cartpole.json", RESULTS / "throughput.json"
 KERNELS = RESULTS / "kernels.json"
 GUESTS = RESULTS / "guests.json"
+NATIVE, RETURNS, BILLION = (RESULTS / f"{name}.json" for name in ("native", "returns", "billion"))
 CURVE = ROOT / "docs" / "images" / "ppo_cartpole.png"
+CURVES = ROOT / "docs" / "images" / "returns.png"
 BLOCK = re.compile(r"(<!-- measured -->\n).*?(<!-- /measured -->)", re.DOTALL)
 """The part of README.md that `readme` rewrites."""
 
@@ -44,13 +63,6 @@ PRIVATE = (
     "workbench.ui",
 )
 """Modules behind the command line, the panel and the doctor: those have pages of their own."""
-
-
-def table(head: Iterable[str], rows: Iterable[Iterable[object]]) -> str:
-    """Write a Markdown table."""
-    lines = [list(head), *([str(cell).replace("|", "\\|") for cell in row] for row in rows)]
-    lines.insert(1, ["---"] * len(lines[0]))
-    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
 
 
 def hyperparameter_table(owner: Any) -> str:
@@ -74,55 +86,6 @@ def hyperparameter_table(owner: Any) -> str:
         for each in declared(owner).values()
     )
     return table(("name", "type", "default", "accepts", "", "what it is"), rows)
-
-
-def magnitude(number: float) -> str:
-    """Write a rate in three significant digits: `950`, `12.3 k`, `154 M`."""
-    for size, unit in ((1e9, " G"), (1e6, " M"), (1e3, " k")):
-        if number >= size:
-            return f"{number / size:.3g}{unit}"
-    return f"{number:.3g}"
-
-
-def _where(record: dict[str, Any]) -> str:
-    versions = ", ".join(f"{name} {version}" for name, version in record["versions"].items() if version)
-    return f"Machine: {record['machine']}. Versions: {versions}.\n"
-
-
-def evidence(record: dict[str, Any], picture: str | None) -> str:
-    """Write what one algorithm reached: seeds, times, the machine, and the curve where there is a picture of it.
-
-    Args:
-        record: machine, versions, configuration, and seeds: a list of seed, seconds, steps and evaluation_mean.
-        picture: The address of the curve, as the page sees it.
-    """
-    settings = ", ".join(f"`{name}={value}`" for name, value in record["configuration"].items())
-    rows = [
-        (run["seed"], f"{run['seconds']:.2f}", f"{run['steps']:,}", f"{run['evaluation_mean']:.1f}")
-        for run in record["seeds"]
-    ]
-    columns = ("seed", "training time, s", "environment steps", "mean return, 100 greedy episodes")
-    curve = f"![Episode return over environment steps, one line a seed]({picture})\n\n" if picture else ""
-    return f"{curve}{table(columns, rows)}\nConfiguration: {settings}.\n\n{_where(record)}"
-
-
-def throughput(record: dict[str, Any]) -> str:
-    """Write the measured steps per second, one row a measurement."""
-    rows = [
-        (
-            row["what"],
-            magnitude(row["steps_per_second"]),
-            f"{row['lanes']:,}",
-            row["policy"],
-            row["backend"],
-            row["threads"],
-            row["repeats"],
-            row["configuration"],
-        )
-        for row in record["rows"]
-    ]
-    head = ("what", "steps/s", "lanes", "policy", "backend", "threads", "repeats", "configuration")
-    return f"{table(head, rows)}\n{_where(record)}"
 
 
 def environments(record: dict[str, Any] | None) -> str:
@@ -153,62 +116,6 @@ def environments(record: dict[str, Any] | None) -> str:
         )
     head = ("id", "what it is", "observation", "actions", "agents", "best return", "options", "steps/s")
     return table(head, rows)
-
-
-def guests(record: dict[str, Any]) -> str:
-    """Write what it costs to step environments of others, to flatten observations, and what native lanes bring them."""
-    names = list(record["ratios"])
-    found = {(row["what"], row["environment"]): row for row in record["rows"]}
-    stepped = [
-        (who, *(f"{magnitude(found[who, name]['steps_per_second'])}" for name in names))
-        for who in dict.fromkeys(row["what"] for row in record["rows"])
-    ]
-    lanes = record["rows"][0]["lanes"]
-    times = [
-        (name, *(f"{ratios[who]:.1f}" for who in ("Gymnasium AsyncVectorEnv", "SB3 SubprocVecEnv")))
-        for name, ratios in record["ratios"].items()
-    ]
-    sb3 = record["sb3"]
-    trained = [
-        (name, magnitude(each["training"]), magnitude(each["environment"])) for name, each in sb3["medians"].items()
-    ]
-    cheetah = [(name, magnitude(rate)) for name, rate in record["mujoco"]["steps_per_second"].items()]
-    return (
-        f"Steps per second of {lanes} lanes:\n\n{table(('who steps', *names), stepped)}\n"
-        "How many times the faster of our two ways with processes is as fast:\n\n"
-        f"{table(('environment', 'as AsyncVectorEnv', 'as SubprocVecEnv'), times)}\n"
-        f"Stable-Baselines3's PPO on CartPole-v1, {sb3['lanes']} lanes:\n\n"
-        f"{table(('lanes of', 'training, steps/s', 'stepping alone, steps/s'), trained)}\n"
-        f"{record['mujoco']['id']}, {record['mujoco']['lanes']} lanes, {record['mujoco']['workers']} workers:\n\n"
-        f"{table(('who steps', 'steps/s'), cheetah)}\n"
-        f"Medians of {record['repeats']} rounds of {record['seconds']} s. {_where(record)}"
-    )
-
-
-def kernels(record: dict[str, Any]) -> str:
-    """Write what was measured beside the native environments: the originals, and the advantages."""
-    others = [
-        (row["environment"], row["what"], f"{row['lanes']:,}", magnitude(row["steps_per_second"]))
-        for row in record["rows"]
-        if row["what"] != "rl-workbench"
-    ]
-    advantages = [
-        (
-            row["what"],
-            f"{row['milliseconds']:.3f}",
-            f"{row['gigabytes_per_second']:.1f}",
-            f"{row['share_of_memory']:.0%}",
-            f"{row['times_torch']:.1f}",
-        )
-        for row in record["recursions"]
-    ]
-    columns = ("advantages of [128, 4096]", "ms", "GB/s", "of the memory's rate", "times torch's loop")
-    return (
-        f"{table(('environment', 'whose', 'lanes', 'steps/s'), others)}\n{table(columns, advantages)}\n"
-        f"Medians of {record['repeats']} measurements of {record['seconds']} s; native environments with 4,096 lanes, "
-        f"on the faster of one thread and all. The memory moved {record['memory_gigabytes_per_second']:.0f} GB/s. "
-        f"{_where(record)}"
-    )
 
 
 def measured(path: Path) -> dict[str, Any] | None:
@@ -263,8 +170,14 @@ def top_level() -> str:
         if name.startswith("_"):
             continue
         thing = getattr(workbench, name)
-        role = "py:class" if isinstance(thing, type) else "py:func"
-        rows.append((f"{{{role}}}`wb.{name} <{thing.__module__}.{thing.__qualname__}>`", summary(thing)))
+        if isinstance(thing, ModuleType):
+            role, place = "py:mod", thing.__name__
+        else:
+            role, place = (
+                "py:class" if isinstance(thing, type) else "py:func",
+                f"{thing.__module__}.{thing.__qualname__}",
+            )
+        rows.append((f"{{{role}}}`wb.{name} <{place}>`", summary(thing)))
     return table(("name", "what it does"), rows)
 
 
@@ -309,17 +222,27 @@ def parts() -> dict[str, str]:
     """Return the fragments that pages include, by file name."""
     from workbench.algorithms import PPO, SAC
 
-    learned, speed, suite, others = map(measured, (EVIDENCE, THROUGHPUT, KERNELS, GUESTS))
     picture = "/images/ppo_cartpole.png" if CURVE.exists() else None
-    absent = "This checkout holds no recorded measurement (`{}`).\n"
+    curves = "/images/returns.png" if CURVES.exists() else None
+
+    def part(path: Path, write: Callable[[dict[str, Any]], str]) -> str:
+        record = measured(path)
+        return (
+            write(record) if record else f"This checkout holds no recorded measurement (`{path.relative_to(ROOT)}`).\n"
+        )
+
     return {
         "ppo_hyperparameters.md": hyperparameter_table(PPO),
         "sac_hyperparameters.md": hyperparameter_table(SAC),
-        "ppo_evidence.md": evidence(learned, picture) if learned else absent.format(EVIDENCE.relative_to(ROOT)),
-        "throughput.md": throughput(speed) if speed else absent.format(THROUGHPUT.relative_to(ROOT)),
-        "environments.md": environments(suite),
-        "kernels.md": kernels(suite) if suite else absent.format(KERNELS.relative_to(ROOT)),
-        "guests.md": guests(others) if others else absent.format(GUESTS.relative_to(ROOT)),
+        "ppo_evidence.md": part(EVIDENCE, lambda record: evidence(record, picture)),
+        "ppo_returns.md": part(RETURNS, lambda record: returns(record, "ppo", curves)),
+        "sac_returns.md": part(RETURNS, lambda record: returns(record, "sac", None)),
+        "native.md": part(NATIVE, native),
+        "billion.md": part(BILLION, billion),
+        "throughput.md": part(THROUGHPUT, throughput),
+        "environments.md": environments(measured(KERNELS)),
+        "kernels.md": part(KERNELS, kernels),
+        "guests.md": part(GUESTS, guests),
         "command_line.md": command_line(),
     }
 
@@ -359,6 +282,11 @@ def readme() -> str:
             f"{max(times):.1f} s of training, then a mean return of {min(means):.1f} to {max(means):.1f} over 100 "
             "greedy episodes ([evidence](docs/algorithms/ppo.md#evidence)).\n"
         )
+    fast, reached = measured(NATIVE), measured(RETURNS)
+    if fast:
+        lines.append(native_summary(fast))
+    if reached:
+        lines.append(returns_summary(reached))
     block = "\n## Measured\n\n" + "\n".join(lines) + "\n" if lines else ""
     return BLOCK.sub(lambda found: found[1] + block + found[2], text)
 

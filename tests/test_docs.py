@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 import workbench
-from workbench.algorithms import ALGORITHMS, PPO
-from workbench.hyperparameters import declared
+from workbench.algorithms import ALGORITHMS, PPO, SAC
+from workbench.hyperparameters import declared, values
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
@@ -112,7 +112,8 @@ def test_the_table_lists_every_hyperparameter(generate):
         for row, each in zip(rows, declared(cls).values(), strict=True):
             assert row.startswith(f"| `{each.name}` | {each.kind.__name__} | `{each.default}` |")
             assert ("| live |" in row) == each.live
-            assert row.endswith(f"| {each.help} |")
+            help = each.help.replace("|", "\\|")
+            assert row.endswith(f"| {help} |")
 
 
 def test_every_public_name_and_module_has_its_place(generate):
@@ -140,6 +141,60 @@ def test_evidence_and_throughput_are_written_from_their_records(generate):
     row |= {"steps_per_second": 1.54e8, "repeats": 3, "configuration": "defaults"}
     page = generate.throughput({"machine": "two cores", "versions": {}, "rows": [row]})
     assert "| environment | 154 M | 4,096 | random | native | 2 | 3 | defaults |" in page
+
+
+def test_returns_are_written_from_their_record(generate):
+    task = {
+        "title": "Swing",
+        "environment": "Pendulum-v1",
+        "algorithm": "sac",
+        "threshold": -200.0,
+        "control": False,
+        "iqm": -150.26,
+        "interval": [-171.5, -140.0],
+        "median_seconds": 61.23,
+        "seeds": [{"seed": 0, "steps": 16384, "seconds": 61.23, "evaluation_mean": -150.26}],
+        "configuration": {**values(SAC(width=64)), "lanes": 16, "backend": "torch"},
+        "machine": "two cores",
+        "versions": {},
+    }
+    record = {"tasks": {"swing": task, "other": task | {"algorithm": "ppo", "title": "Other", "control": True}}}
+    page = generate.returns(record, "sac", None)
+    assert "| Swing | at least -200 | -150.3 | -171.5 to -140 | 1 | 16,384 | 61.2 | torch |" in page
+    assert "| Swing | `lanes=16`, `width=64` |" in page
+    assert "Other" not in page
+    assert "| Other (PPO) | at most -200 | -150.3 (-171.5 to -140) | 16,384 |" in generate.returns_summary(record)
+
+
+def test_speeds_and_times_to_solved_are_written_from_their_record(generate):
+    speed = {"whose": "native", "native_is_times_as_fast": 1.0, "share_of_matrix_rate": 0.314}
+    rows = [
+        speed | {"what": what, "steps_per_second": rate, "share_of_memory_rate": 0.021}
+        for what, rate in (("rollouts", 1.21e7), ("one epoch", 3.52e6), ("four epochs", 1.13e6))
+    ]
+    runs = [
+        {"whose": "native", "seed": k, "seconds": 0.3 + k / 10, "steps": 100_000 + k, "solved": k < 2} for k in range(3)
+    ]
+    record = {"machine": "two cores", "versions": {}, "rounds": 5, "seconds": 2.0, "rows": rows, "solved": runs}
+    record |= {"matrix_operations_per_second": 4e11, "memory_bytes_per_second": 2e10}
+    record |= {"configuration": {"lanes": 4096, "threads": 2}}
+    page = generate.native(record)
+    assert "| one epoch | native | 3.52 M | 1.0 | 31.4% | 2.1% |" in page
+    assert "| native | 2 of 3 | 0.40 (0.30 to 0.50) | 100,001 |" in page
+    assert "400 GFLOP/s" in page
+    assert "| native | 12.1 M | 3.52 M | 1.13 M | 0.40 (0.30 to 0.50) |" in generate.native_summary(record)
+
+
+def test_a_long_run_is_written_from_its_record(generate):
+    seen = [
+        {"steps": s, "resident_bytes": 10**8 + s, "descriptors": 8, "files": 12, "bytes": 5000} for s in (0, 4, 6, 10)
+    ]
+    growth = {"resident_bytes": 1e-4, "descriptors": 0.0, "files": 0.0, "bytes": 0.0}
+    record = {"machine": "two cores", "versions": {}, "steps": 10, "seconds": 2.0, "steps_per_second": 5.0}
+    record |= {"seen": seen, "growth_in_the_second_half": growth, "metrics": {"rows": 7, "iterations": 9}}
+    page = generate.billion(record | {"resumed": {"from": 10, "to": 12}})
+    assert "| resident memory, bytes | 100,000,006 | 100,000,010 | +0.01% |" in page
+    assert "loaded at step 10 it went on to 12." in page
 
 
 def test_recorded_results_have_the_agreed_form(generate):
