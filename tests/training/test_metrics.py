@@ -62,3 +62,36 @@ def test_what_came_after_the_checkpoint_is_taken_back(tmp_path):
 def test_a_folder_without_metrics_is_refused(tmp_path):
     with pytest.raises(RunDirectoryError, match=r"holds no metrics\.jsonl; pass a run directory"):
         read_metrics(tmp_path)
+
+
+def test_memory_stays_bounded_and_keeps_the_whole_course(monkeypatch):
+    monkeypatch.setattr("workbench.training.metrics.MOST_ROWS", 64)
+    metrics, lengths = Metrics(), []
+    for steps in range(1, 10_001):
+        metrics.append(steps, {"iterations": 1, "loss": float(steps), "episodes": 2 * steps})
+        lengths.append(len(metrics))
+        assert metrics.last("loss") == steps  # the newest row always stands alone
+        assert metrics.series("steps")[0][-1] == steps
+    assert max(lengths) < 64 + 2 * 512
+    steps, loss = metrics.series("loss")
+    assert metrics.series("iterations")[1].sum() == 10_000
+    assert metrics.series("episodes")[1][-1] == 20_000
+    assert np.diff(steps).max() <= 10_000 / 32
+    assert (loss * metrics.series("iterations")[1]).sum() == pytest.approx(10_000 * 10_001 / 2)
+    metrics.rewind(5_000)
+    assert 4_500 < metrics.series("loss")[0][-1] <= 5_000
+    for steps in range(5_001, 6_001):
+        metrics.append(steps, {"loss": float(steps)})
+    assert metrics.last("loss") == 6_000
+    assert len(metrics) < 64 + 2 * 512
+
+
+def test_a_change_between_two_trainings_is_written_too(tmp_path):
+    metrics = Metrics()
+    metrics.append_change(0, "clip", 0.2, 0.3)  # before there is a file: what a run begins with is told elsewhere
+    metrics.open(tmp_path)
+    metrics.append(1, {"loss": 1.0, "nothing": math.inf})
+    metrics.close()
+    metrics.append_change(1, "clip", 0.3, 0.1)
+    assert [change["new"] for change in read_metrics(tmp_path).changes()] == [0.1]
+    assert json.loads((tmp_path / "metrics.jsonl").read_text().splitlines()[0]) == {"steps": 1, "loss": 1.0}

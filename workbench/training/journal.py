@@ -2,8 +2,8 @@
 
 `metrics.jsonl` takes one entry a line, flushed as a whole: a kill loses at most the line being written, and a reader
 passes over a torn one. When it has grown large it becomes `metrics.000007.jsonl`. When all segments together are too
-large, two neighbours become one of half as many rows, `metrics.000001-000002.jsonl`: neighbours that are short, and of
-these the oldest, so that the whole course stays.
+large, two neighbours become one of half as many rows, `metrics.000001-000002.jsonl`: of those that are made of as many,
+the fewest and the oldest, so that the whole course stays, and stays even.
 """
 
 import contextlib
@@ -28,9 +28,6 @@ SEGMENTS = 16
 
 LIMIT = 128 << 20
 """Bytes of all files together, where none are asked for."""
-
-MOST_CHANGES = 2048
-"""Changes of hyperparameters in a segment of several, at most about that many."""
 
 Entry = dict[str, Any]
 
@@ -196,8 +193,7 @@ def compact(directory: Path, limit: int) -> None:
                 path.unlink()
         if len(closed) < 2 or sum(path.stat().st_size for path in closed) <= limit:
             return
-        pairs = itertools.pairwise(closed)
-        first, second = min(pairs, key=lambda pair: _span(pair[1])[1] - _span(pair[0])[0])
+        first, second = min(itertools.pairwise(closed), key=_unlike)
         lines = [json.dumps(entry).encode() + b"\n" for entry in merged(first, second)]
         path = directory / f"metrics.{_span(first)[0]:06d}-{_span(second)[1]:06d}.jsonl"
         temporary = directory / f".{path.name}"
@@ -207,6 +203,12 @@ def compact(directory: Path, limit: int) -> None:
         sync_folder(directory)
         first.unlink()
         second.unlink()
+
+
+def _unlike(pair: tuple[Path, Path]) -> tuple[bool, int]:
+    """Order neighbours: first those whose rows stand for as many iterations, which leaves the course even."""
+    (begin, middle), (_, end) = map(_span, pair)
+    return 2 * (middle + 1 - begin) != end + 1 - begin, end - begin
 
 
 def merged(*paths: Path) -> Iterator[Entry]:
@@ -227,7 +229,9 @@ def merged(*paths: Path) -> Iterator[Entry]:
     if mark is not None:  # rows of earlier segments may be taken back by it
         yield {"resumed_at": mark}
     table.halve(0, len(table))
-    yield from ({"change": change} for change in (changes if len(changes) <= MOST_CHANGES else coalesced(changes)))
+    if len(changes) > len(table):  # a schedule's, not a person's
+        changes = coalesced(changes)
+    yield from ({"change": change} for change in changes)
     for index in range(len(table)):
         row = {name: values[index] for name, values in table.columns.items()}
         yield {

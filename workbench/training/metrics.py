@@ -96,13 +96,15 @@ class Metrics:
     def _keep(self, steps: float, row: dict[str, float]) -> None:
         with self._lock:
             self._table.append(steps, row)
-            if len(self._table) - self._merged == self._stride:
+            if len(self._table) - self._merged == 2 * self._stride:  # half of them stay, so that the newest row is one
                 self._merge()
 
     def _merge(self) -> None:
-        """Make one row of the newest `_stride`; halve the resolution of everything when that is too many."""
-        while len(self._table) - self._merged > 1:
-            self._table.halve(self._merged, len(self._table))
+        """Make one row of the oldest `_stride` that are whole; halve the resolution of all when that is too many."""
+        width = self._stride
+        while width > 1:
+            self._table.halve(self._merged, self._merged + width)
+            width //= 2
         self._merged += 1
         if self._merged == MOST_ROWS:
             self._table.halve(0, MOST_ROWS)

@@ -31,7 +31,7 @@ class Means:
         """Take further numbers, each `weight` times."""
         for name, value in numbers.items():
             if math.isfinite(value):
-                self._sums[name] = self._sums.get(name, 0.0) + weight * value
+                self._sums[name] = self._sums.get(name, 0.0) + weight * float(value)
                 self._counts[name] = self._counts.get(name, 0) + weight
 
     def take(self) -> dict[str, float]:
