@@ -18,7 +18,7 @@ from workbench.data import Batch, RolloutSource
 from workbench.data.segments import Draw, Segments, packed, pieces, prioritised, shuffled, unpacked
 from workbench.errors import InputError
 from workbench.hyperparameters import configurable, hyperparameter
-from workbench.networks import ReturnNormaliser, actor_critic
+from workbench.networks import BODIES, ReturnNormaliser, actor_critic
 from workbench.optimisers import SCHEDULES, AdaptivePenalty, LossScale, MuonAdam, hidden_matrices
 from workbench.processes import ALONE
 from workbench.spec import EnvironmentSpec, VectorEnvironment
@@ -31,39 +31,23 @@ class PPO:
     horizon: int = hyperparameter(32, low=1, help="environment steps per lane between updates")
     epochs: int = hyperparameter(4, low=1, help="passes over each rollout")
     minibatches: int = hyperparameter(4, low=1, help="gradient steps a pass")
-    learning_rate: float = hyperparameter(
-        2.5e-3, low=1e-6, high=1e-1, log=True, live=True, help="of the optimiser, before its schedule"
-    )
+    learning_rate: float = hyperparameter(2.5e-3, low=1e-6, high=1e-1, log=True, live=True, help="before its schedule")
     gamma: float = hyperparameter(0.99, low=0.0, high=1.0, live=True, help="discount per step")
-    gae_lambda: float = hyperparameter(
-        0.95, low=0.0, high=1.0, live=True, help="decay of the advantage's trace per step"
-    )
+    gae_lambda: float = hyperparameter(0.95, low=0.0, high=1.0, live=True, help="decay of the advantage's trace a step")
     clip: float = hyperparameter(0.2, low=0.0, high=1.0, live=True, help="on the probability ratio, around 1")
-    entropy_coefficient: float = hyperparameter(
-        0.01, low=0.0, high=1.0, live=True, help="weight of the entropy bonus, per nat, before its schedule"
-    )
+    entropy_coefficient: float = hyperparameter(0.01, low=0.0, high=1.0, live=True, help="per nat, before its schedule")
     value_coefficient: float = hyperparameter(0.5, low=0.0, high=10.0, live=True, help="weight of the value loss")
-    max_gradient_norm: float = hyperparameter(
-        0.5, low=1e-3, high=1e3, log=True, live=True, help="the gradient is scaled down to this norm"
-    )
+    max_gradient_norm: float = hyperparameter(0.5, low=1e-3, high=1e3, log=True, live=True, help="scaled down to this")
     width: int = hyperparameter(64, low=1, high=4096, help="units a hidden layer")
     depth: int = hyperparameter(2, low=1, high=16, help="hidden layers")
     activation: str = hyperparameter("relu", choices=("relu", "silu", "tanh"), help="of the hidden layers")
 
-    network: str = hyperparameter(
-        "mlp", choices=("mlp", "lstm", "gru", "transformer"), help="what stands behind the hidden layers: a memory"
-    )
-    segment: int = hyperparameter(
-        16, low=1, help="steps that are learned from in one piece, with a memory or with priorities"
-    )
+    network: str = hyperparameter("mlp", choices=BODIES, help="what stands behind the hidden layers: a memory, or none")
+    segment: int = hyperparameter(16, low=1, help="steps learned from in one piece, with a memory or with priorities")
     context: int = hyperparameter(16, low=1, high=1024, help="steps that a transformer's layer sees")
     separate_critic: bool = hyperparameter(False, help="whether the value has hidden layers of its own")
-    squashed: bool = hyperparameter(
-        False, help="whether continuous actions are squashed into their bounds, not clipped"
-    )
-    initial_std: float = hyperparameter(
-        1.0, low=1e-2, high=10.0, log=True, help="of continuous actions that are not squashed, in half ranges"
-    )
+    squashed: bool = hyperparameter(False, help="whether numbers are squashed into their bounds, not clipped")
+    initial_std: float = hyperparameter(1.0, low=1e-2, high=10.0, log=True, help="of numbers, in half ranges")
     normalise_observation: bool = hyperparameter(False, help="whether the network sees standardised observations")
     normalise_return: bool = hyperparameter(False, help="whether rewards are divided by their return's deviation")
 
@@ -71,22 +55,14 @@ class PPO:
     rho_clip: float = hyperparameter(1.0, low=0.0, high=10.0, live=True, help="of V-trace, on the ratio in the error")
     c_clip: float = hyperparameter(1.0, low=0.0, high=10.0, live=True, help="of V-trace, on the ratio in the trace")
     value_clip: float = hyperparameter(0.0, low=0.0, high=1e3, live=True, help="on the value, around the old; 0: none")
-    dual_clip: float = hyperparameter(
-        0.0, low=0.0, high=100.0, live=True, help="on the loss of bad actions, in advantages, above 1; 0: none"
-    )
-    kl_stop: float = hyperparameter(
-        0.0, low=0.0, high=10.0, live=True, help="KL in nats beyond which a rollout is left; 0: never"
-    )
+    dual_clip: float = hyperparameter(0.0, low=0.0, high=100.0, live=True, help="on bad actions, above 1; 0: none")
+    kl_stop: float = hyperparameter(0.0, low=0.0, high=10.0, live=True, help="nats that end a rollout's use; 0: none")
     kl_penalty: float = hyperparameter(0.0, low=0.0, high=100.0, help="first weight of the KL in the loss; 0: none")
-    kl_target: float = hyperparameter(
-        0.01, low=1e-6, high=1.0, log=True, live=True, help="KL in nats that the penalty's weight adapts to"
-    )
+    kl_target: float = hyperparameter(0.01, low=1e-6, high=1.0, log=True, live=True, help="nats the weight adapts to")
     priority: float = hyperparameter(
-        0.0, low=0.0, high=1.0, live=True, help="exponent of |advantage| in the choice of segments; 0: shuffled"
+        0.0, low=0.0, high=1.0, live=True, help="exponent of segments' |advantage|; 0: none"
     )
-    priority_correction: float = hyperparameter(
-        0.4, low=0.0, high=1.0, live=True, help="exponent of the importances at first; 1 at the end of the run"
-    )
+    priority_correction: float = hyperparameter(0.4, low=0.0, high=1.0, live=True, help="exponent, 1 in the end")
 
     learning_rate_schedule: str = hyperparameter("constant", choices=tuple(SCHEDULES), help="over the run")
     entropy_schedule: str = hyperparameter("constant", choices=tuple(SCHEDULES), help="over the run")
