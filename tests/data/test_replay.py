@@ -122,6 +122,21 @@ def test_the_rows_of_a_lane_are_its_observations_once():
     assert source.remembered == 300
 
 
+@pytest.mark.parametrize("prioritised", [False, True])
+def test_the_smallest_ring_always_holds_a_transition(prioritised):
+    """However often one starts anew: there must be something to draw."""
+    env = Scripted(1, 1, terminate=0.3, truncate=0.3)
+    source = replay(env, horizon=1, capacity=3, prioritised=prioritised)
+    memory = None
+    for k in range(30):
+        memory = watched(env, source, 1, memory)
+        for _ in range(k % 3):
+            memory.interrupt()
+            source.restart()
+        batch = source.draw(2, generator(), gamma=0.9)
+        assert set(batch.next_observation[:, 1].tolist()) == {memory.lanes[0][-1].successor[1]}
+
+
 def test_every_transition_is_equally_likely():
     """Chi-squared over all of them, one lane with half as many as another, episodes' ends between them."""
     env = Scripted(2, 5, leave=0.0)
@@ -256,6 +271,19 @@ def test_a_checkpoint_holds_all_that_is_remembered(tmp_path, prioritised):
     first, second = (s.draw(50, generator(7), n=3, gamma=0.9) for s in (source, other))
     for name, x in first.fields.items():
         assert torch.equal(x, second.fields[name])
+
+
+def test_what_came_after_a_checkpoint_is_gone_when_it_is_put_back(tmp_path):
+    env = Scripted(2, 3, leave=0.3)
+    source = replay(env, prioritised=True)
+    watched(env, source, 3)
+    save_checkpoint(source, tmp_path / "kept")
+    before = {name: x.copy() for name, x in source.rows.arrays.items()}, source.priorities.tree.copy()
+    watched(env, source, 3)
+    read_checkpoint(tmp_path / "kept").restore(source)
+    for name, x in source.rows.arrays.items():
+        np.testing.assert_array_equal(x, before[0][name])
+    np.testing.assert_array_equal(source.priorities.tree, before[1])
 
 
 def test_only_the_rows_in_use_are_saved(tmp_path):

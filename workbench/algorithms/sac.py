@@ -76,7 +76,7 @@ class SAC:
     )
     keep_replay: bool = hyperparameter(True, help="whether checkpoints hold the replay buffer; else it fills anew")
     priority: float = hyperparameter(
-        0.0, low=0.0, high=1.0, help="exponent of |error| in the choice of transitions; 0: evenly"
+        0.0, low=0.0, high=1.0, help="exponent of the error in the choice of transitions; 0: evenly"
     )
     priority_correction: float = hyperparameter(
         0.4, low=0.0, high=1.0, live=True, help="exponent of the weights that make up for priorities"

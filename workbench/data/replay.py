@@ -43,18 +43,30 @@ class Rows:
 
     Attributes:
         arrays: By name.
-        used: Rows that were ever written, in the lane that has most.
+        flat: The same, [B * C, ...].
     """
 
     def __init__(
         self, lanes: int, rows: int, kinds: dict[str, tuple[Any, tuple[int, ...]]], memory: float = math.inf
     ) -> None:
         shapes = {name: (np.dtype(dtype), (lanes, rows, *shape)) for name, (dtype, shape) in kinds.items()}
-        self.nbytes = sum(dtype.itemsize * math.prod(shape) for dtype, shape in shapes.values())
-        make = _mapped if self.nbytes > memory else np.zeros
+        nbytes = sum(dtype.itemsize * math.prod(shape) for dtype, shape in shapes.values())
+        make = _mapped if nbytes > memory else np.zeros
         self.arrays: dict[str, Any] = {name: make(shape, dtype) for name, (dtype, shape) in shapes.items()}
         self.flat = {name: x.reshape(-1, *x.shape[2:]) for name, x in self.arrays.items()}
-        self.used = 1
+        self._used = 1
+
+    @property
+    def used(self) -> int:
+        """Rows that were ever written, in the lane that has most; those behind them are zero."""
+        return self._used
+
+    @used.setter
+    def used(self, rows: int) -> None:
+        if rows < self._used:  # an earlier state is put back
+            for x in self.arrays.values():
+                x[:, rows : self._used] = 0
+        self._used = rows
 
     @property
     def saved(self) -> tuple[str, ...]:
@@ -140,7 +152,7 @@ class ReplaySource:
         self._tensors = {name: torch.from_numpy(x) for name, x in self._flat.items()}
         self.priorities = Priorities(lanes * self._count) if prioritised else None
         self.position, self.under_way = np.zeros(lanes, np.int64), np.zeros(lanes, np.bool_)
-        self._columns, self._lanes = np.arange(lanes) * self._count, np.arange(lanes)
+        self._columns = np.arange(lanes) * self._count
         shape = (horizon, lanes)
         self._outcome = np.empty(shape, np.float32), np.empty(shape, np.bool_), np.empty(shape, np.bool_)
         self._see()
@@ -255,9 +267,10 @@ class ReplaySource:
         return bool(seen.all() and not self.under_way[lanes].any())
 
     def _interrupt(self) -> None:
-        """End what is under way: the newest observation stays as the last one of its episode."""
+        """End what is under way: a newest observation that a transition led to stays as the last of its episode."""
         self.under_way[:] = False
-        self._advance(self._lanes)
+        before = self._columns + (self.position - 1) % self._count
+        self._advance(np.flatnonzero(self._flat["is_step"][before]))
 
     def _advance(self, lanes: Lanes) -> None:
         """Go to the next row, the oldest, and forget what was there."""
