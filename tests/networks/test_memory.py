@@ -79,6 +79,21 @@ def test_an_lstm_starts_with_an_open_forget_gate_and_orthogonal_weights():
     torch.testing.assert_close(memory.recurrent.T @ memory.recurrent, torch.eye(WIDTH), atol=1e-5, rtol=0)
 
 
+@pytest.mark.parametrize("kind", [LSTM, GRU])
+def test_under_autocast_nothing_is_forgotten_faster(kind):
+    memory = kind(INPUTS, WIDTH, generator())
+    with torch.no_grad():
+        for p in memory.parameters():
+            p.zero_()
+        memory.input.bias[WIDTH : 2 * WIDTH] = 6.0  # what is kept is sigmoid(6) a step, which bfloat16 has not
+        if kind is LSTM:
+            memory.input.bias[:WIDTH] = -30.0
+    x, carry = torch.zeros(200, 1, INPUTS), torch.ones(1, memory.carry_size)
+    with torch.autocast("cpu", torch.bfloat16):
+        after = memory(x, carry, torch.zeros(200, 1, dtype=torch.bool))[1][:, -WIDTH:]
+    torch.testing.assert_close(after, torch.sigmoid(torch.tensor(6.0)).pow(200).expand(1, WIDTH), rtol=1e-4, atol=0)
+
+
 @pytest.mark.parametrize("kind", [LSTM, GRU, small])
 def test_an_episode_knows_nothing_of_the_one_before(kind):
     memory = built(kind)

@@ -76,7 +76,7 @@ class GRU(nn.Module):
         for inputs, keep in zip(full(self.input(x)).unbind(), _kept(first, carry), strict=True):
             h = h * keep
             gates, candidate = inputs.split([2 * width, width], -1)
-            recurrent, remembered = full(self.hidden(h)).split([2 * width, width], -1)
+            recurrent, remembered = self.hidden(h).split([2 * width, width], -1)
             r, z = (gates + recurrent).sigmoid().chunk(2, -1)
             candidate = (candidate + r * remembered).tanh()
             h = candidate + z * (h - candidate)

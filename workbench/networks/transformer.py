@@ -48,7 +48,7 @@ class Block(nn.Module):
         sources = self.source(self.before_attention(torch.cat([past, x], 1)))
         key, value = sources.unflatten(-1, (2, heads, width // heads)).permute(2, 0, 3, 1, 4)
         query = self.query(self.before_attention(x)).unflatten(-1, (heads, width // heads)).transpose(1, 2)
-        score = full(query @ key.transpose(-1, -2)) * (width // heads) ** -0.5 + self.distance[:, distance]
+        score = query @ key.transpose(-1, -2) * (width // heads) ** -0.5 + self.distance[:, distance]
         weight = score.masked_fill(~visible[:, None], -torch.inf).softmax(-1).to(value.dtype)
         x = x + self.attended((weight @ value).transpose(1, 2).reshape(rows, steps, width))
         out: Tensor = x + self.outer(torch.relu(self.inner(self.before_dense(x))))
