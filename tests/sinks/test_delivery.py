@@ -124,17 +124,30 @@ def test_a_sink_that_hangs_is_left_behind_and_reported(full, monkeypatch):
     made._thread.join(60)
 
 
+class Turn:
+    """A lock that tells the sink's calls when it is taken and given back."""
+
+    def __init__(self, calls):
+        self.calls, self.lock = calls, threading.Lock()
+
+    def __enter__(self):
+        self.lock.acquire()
+        self.calls.append(("taken",))
+
+    def __exit__(self, *error):
+        self.calls.append(("given back",))
+        self.lock.release()
+
+
 def test_one_delivery_to_a_sink_follows_another():
-    sink, turn = Recorder(), threading.Lock()
+    sink = Recorder()
+    turn = Turn(sink.calls)
     sink.gate.clear()
     first, second = deliver(sink, turn), deliver(sink, turn)
-    second.scalars(2, {})
-    first.scalars(1, {})
-    second.end("steps")
-    first.end("stopped")
+    for made in (second, first):
+        made.scalars(1, {})
+        made.end("steps")
     sink.gate.set()
     first.join()
     second.join()
-    names = [(call[0], *call[1:2]) if call[0] == "scalars" else call[:1] for call in sink.calls]
-    order = [("open",), ("scalars", 1), ("close",), ("open",), ("scalars", 2), ("close",)]
-    assert names == order
+    assert [call[0] for call in sink.calls] == ["taken", "open", "scalars", "close", "given back"] * 2
