@@ -32,7 +32,13 @@ def join(device: torch.device) -> Processes:
     if size == 1 or "RANK" not in os.environ:
         return ALONE
     if not dist.is_initialized():
-        dist.init_process_group("gloo" if device.type == "cpu" else "cpu:gloo,cuda:nccl", timeout=PATIENCE)
+        backend = "gloo" if device.type == "cpu" else "cpu:gloo,cuda:nccl"
+        store, rank, _ = next(dist.rendezvous("env://"))
+        if os.environ.get("LOCAL_WORLD_SIZE") == str(size):
+            # torchrun keeps its store over restarts, with the addresses of processes that are gone
+            # (https://github.com/pytorch/pytorch/issues/135712); its counts agree on one machine only.
+            store = dist.PrefixStore(f"attempt {os.environ.get('TORCHELASTIC_RESTART_COUNT')}", store)
+        dist.init_process_group(backend, store=store, rank=rank, world_size=size, timeout=PATIENCE)
         atexit.register(dist.destroy_process_group)
     return Processes(dist.get_rank(), size)
 
