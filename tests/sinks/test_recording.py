@@ -5,6 +5,7 @@ import dataclasses
 import gymnasium
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 import workbench as wb
@@ -93,6 +94,23 @@ def test_the_pictures_are_those_of_the_environment(build):
     assert shown.shape[1:] == expected.shape
     assert np.abs(shown[0].astype(int) - expected).max() <= 8  # of 256 colours
     assert delay in (30, 33)
+
+
+def test_the_last_picture_is_of_the_end_and_not_of_the_next_beginning(build):
+    trainer = build("workbench/RandomWalk-v0")
+    recorded = trainer.record()
+    lane = recording._lane(trainer.env)
+    lane.reset(seed=trainer._evaluation_seed)
+    while not lane.terminated[0] and not lane.truncated[0]:
+        observation = torch.from_numpy(np.array(lane.observation))
+        action, _, _ = trainer.algorithm.act(observation, None, "greedy", None, torch.zeros(1, dtype=torch.bool))
+        lane.step(action.numpy())
+    end = lane.render()[0]
+    lane.reset()
+    assert np.abs(lane.render()[0].astype(int) - end).max() > 50
+    shown = frames(recorded.written())[0][-1]
+    expected = video._shrunk(end, -(-max(end.shape) // video.SIDE))
+    assert np.abs(shown.astype(int) - expected).max() <= 8
 
 
 def test_environments_of_others_are_asked_for_pictures(build):

@@ -88,9 +88,11 @@ def test_of_many_values_every_so_many_are_counted(build, monkeypatch):
     monkeypatch.setattr(hub, "VALUES", 100)
     trainer = build()
     trainer.train(ITERATION)
-    sizes = {name: values.size for name, values in hub.distributions(trainer.loop) if name != "actions"}
-    assert sizes["weights/model.head.bias"] == 3
-    assert 50 < sizes["weights/model.trunk.0.weight"] <= 100
+    taken = dict(hub.distributions(trainer.loop))
+    assert taken["weights/model.head.bias"].size == 3
+    whole = trainer.algorithm.model.trunk[0].weight.detach().flatten().tolist()
+    assert 200 < len(whole) <= 300
+    assert taken["weights/model.trunk.0.weight"].tolist() == whole[::3]
 
 
 def test_a_sink_hears_of_changed_hyperparameters(build):
