@@ -257,17 +257,20 @@ def test_too_small_a_capacity_is_refused():
 
 @pytest.mark.parametrize("prioritised", [False, True])
 def test_a_checkpoint_holds_all_that_is_remembered(tmp_path, prioritised):
-    env = Scripted(2, 3, leave=0.2)
+    env = Scripted(4, 3, leave=0.5)
     source = replay(env, capacity=40, prioritised=prioritised)
     watched(env, source, 3)
     if prioritised:
         source.priorities.learn(np.flatnonzero(source.rows.flat["is_step"])[:2], np.array([3.0, 0.5]))
     save_checkpoint(source, tmp_path / "kept")
-    other = replay(Scripted(2, 4, leave=0.2), capacity=40, prioritised=prioritised)
+    other = replay(Scripted(4, 4, leave=0.5), capacity=40, prioritised=prioritised)
     read_checkpoint(tmp_path / "kept").restore(other)
     for name, x in source.rows.flat.items():
         np.testing.assert_array_equal(x, other.rows.flat[name])
     assert (other.collected, other.remembered) == (15, source.remembered)
+    assert source.under_way.any()
+    for name in ("position", "under_way"):
+        np.testing.assert_array_equal(getattr(source, name), getattr(other, name))
     first, second = (s.draw(50, generator(7), n=3, gamma=0.9) for s in (source, other))
     for name, x in first.fields.items():
         assert torch.equal(x, second.fields[name])
