@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import workbench as wb
+from tests.training.comparing import untimed
 from workbench.envs import make
 from workbench.errors import (
     AlreadyRunningError,
@@ -17,8 +18,6 @@ from workbench.errors import (
 )
 from workbench.events import CheckpointSaved, HyperparameterChanged, Progress, Started, Stopped
 from workbench_kernels.envs import make as kernel
-
-from tests.training.comparing import untimed
 
 ITERATION = 8 * 16
 
@@ -263,7 +262,8 @@ def test_a_failure_in_the_background_is_raised_by_wait(build):
 
     update, trainer.algorithm.update = trainer.algorithm.update, diverge
     trainer.start(ITERATION)
-    with pytest.raises(NumericsError, match=r"after step 0 policy_loss is nan, value_loss is nan; .*lower learning_rate"):
+    said = r"after step 0 policy_loss is nan, value_loss is nan; .*lower learning_rate"
+    with pytest.raises(NumericsError, match=said):
         trainer.wait(60)
     assert trainer.status == "failed"
 
