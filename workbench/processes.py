@@ -24,7 +24,7 @@ class LaneGenerator(torch.Generator):
 
     def __new__(cls, device: torch.device, rank: int, size: int) -> "LaneGenerator":
         """Make one; torch's own takes a device alone."""
-        made = super().__new__(cls, device)
+        made = super().__new__(cls, device)  # type: ignore[call-arg]
         made.rank, made.size = rank, size
         return made
 

@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -46,7 +47,7 @@ def torchrun(*arguments, options=()):
 def two(tmp_path_factory):
     """Runs of two processes."""
     folder = tmp_path_factory.mktemp("two")
-    torchrun(folder, *together.CASES, *together.PLANTS)
+    torchrun(folder, *together.CASES, *together.PLANTS, "stopped", "reached")
     return folder
 
 
@@ -85,6 +86,13 @@ def test_only_the_first_process_writes_and_one_process_goes_on_with_what_two_beg
         assert (loaded.algorithm.model.state_dict()[name] - x).abs().max() < NEAR, name
 
 
+def test_what_one_process_decides_all_do(two, tmp_path):
+    assert together.newest(two / "stopped", "cartpole").scalars["loop.steps"] == together.STEPS // 2
+    together.reached(tmp_path)
+    ends = [together.newest(path / "reached", "cartpole").scalars["loop.steps"] for path in (two, tmp_path)]
+    assert ends[0] == ends[1]
+
+
 def test_two_processes_go_on_with_what_one_began(tmp_path):
     together.trained(tmp_path / "whole", "cartpole", 2 * together.STEPS)
     together.trained(tmp_path / "parts", "cartpole").close()
@@ -113,19 +121,24 @@ def test_a_killed_process_ends_the_job_which_torchrun_restarts_once(tmp_path):
     command = [*TORCHRUN, "--max-restarts=1", str(JOB), str(tmp_path), "forever"]
     with log.open("w") as file:
         process = subprocess.Popen(command, env=environment(), stdout=file, stderr=file)
+
+    def wait(until):
+        deadline = time.monotonic() + 120
+        while not until():
+            assert process.poll() is None, log.read_text()[-4000:]
+            assert time.monotonic() < deadline, "it hangs"
+
     try:
         workers = []
         for attempt in range(2):
             before = rows(metrics)
-            while rows(metrics) < before + 5 + 3 * attempt:
-                assert process.poll() is None, log.read_text()[-4000:]
+            wait(lambda least=before + 5 + 3 * attempt: rows(metrics) >= least)
             now = children(process)
             assert not set(now.values()) & set(workers)
             workers += now.values()
             os.kill(now[1], signal.SIGKILL)
             if not attempt:
-                while "resumed_at" not in metrics.read_text():
-                    assert process.poll() is None, log.read_text()[-4000:]
+                wait(lambda: "resumed_at" in metrics.read_text())
         assert process.wait(120) != 0
     finally:
         process.kill()

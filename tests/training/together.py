@@ -9,6 +9,7 @@ from pathlib import Path
 import torch
 
 import workbench as wb
+from workbench.events import Progress
 from workbench.processes import LaneGenerator, Processes
 from workbench.training.checkpoints import read_checkpoint
 from workbench.training.run_directory import checkpoints_of
@@ -85,11 +86,29 @@ def planted(folder, name):
         setattr(Processes, name, sound)
 
 
+def stopped(folder):
+    """The last process alone asks for a stop, after two iterations."""
+    trainer = made(Path(folder) / "stopped", "cartpole")
+    if trainer.processes.rank == trainer.processes.size - 1:
+        trainer.on(Progress, lambda event: trainer.stop() if event.steps >= STEPS // 2 else None)
+    trainer.train(10**9)
+    assert trainer.steps == STEPS // 2
+
+
+def reached(folder):
+    """Any policy reaches it: 100 episodes and an evaluation decide."""
+    trainer = made(Path(folder) / "reached", "cartpole", evaluate_every=STEPS // 2)
+    trainer.train(10**9, target_return=5.0)
+    assert trainer.loop.episodes >= 100
+
+
 if __name__ == "__main__":
     torch.set_num_threads(1)
     for case in sys.argv[2:]:
         if case in PLANTS:
             planted(sys.argv[1], case)
+        elif case in ("stopped", "reached"):
+            globals()[case](sys.argv[1])
         elif case == "resume":
             assert trained(sys.argv[1], "cartpole", resume="auto").steps == 2 * STEPS
         elif case == "forever":

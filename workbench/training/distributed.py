@@ -13,6 +13,8 @@ from typing import Any
 import numpy as np
 import torch
 import torch.distributed as dist
+from torch._C._distributed_c10d import PrefixStore
+from torch.distributed.rendezvous import rendezvous
 
 from workbench.envs.native import NativeVectorEnvironment
 from workbench.errors import InputError
@@ -33,11 +35,11 @@ def join(device: torch.device) -> Processes:
         return ALONE
     if not dist.is_initialized():
         backend = "gloo" if device.type == "cpu" else "cpu:gloo,cuda:nccl"
-        store, rank, _ = next(dist.rendezvous("env://"))
+        store, rank, _ = next(rendezvous("env://"))
         if os.environ.get("LOCAL_WORLD_SIZE") == str(size):
             # torchrun keeps its store over restarts, with the addresses of processes that are gone
             # (https://github.com/pytorch/pytorch/issues/135712); its counts agree on one machine only.
-            store = dist.PrefixStore(f"attempt {os.environ.get('TORCHELASTIC_RESTART_COUNT')}", store)
+            store = PrefixStore(f"attempt {os.environ.get('TORCHELASTIC_RESTART_COUNT')}", store)
         dist.init_process_group(backend, store=store, rank=rank, world_size=size, timeout=PATIENCE)
         atexit.register(dist.destroy_process_group)
     return Processes(dist.get_rank(), size)
@@ -45,7 +47,7 @@ def join(device: torch.device) -> Processes:
 
 def device_of(device: torch.device) -> torch.device:
     """Return the GPU of this process, where a GPU is asked for."""
-    if device.type != "cuda" or device.index is not None or "LOCAL_RANK" not in os.environ:
+    if str(device) != "cuda" or "LOCAL_RANK" not in os.environ:
         return device
     own = torch.device("cuda", int(os.environ["LOCAL_RANK"]))
     torch.cuda.set_device(own)
