@@ -10,7 +10,7 @@ TUNED: dict[tuple[str, str], dict[str, Any]] = {
         "activation": "tanh",
         "learning_rate": 3e-3,
         "polyak": 0.05,
-        "n_step": 3,
+        "n_step": 10,
         "target_fraction": 0.7,
     },
     ("sac", "Pendulum-v1"): {"width": 64, "learning_rate": 3e-3, "polyak": 0.02},
