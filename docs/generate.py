@@ -49,7 +49,13 @@ CURVES = ROOT / "docs" / "images" / "returns.png"
 BLOCK = re.compile(r"(<!-- measured -->\n).*?(<!-- /measured -->)", re.DOTALL)
 """The part of README.md that `readme` rewrites."""
 
-HANDING_ON = ("workbench_kernels", "workbench.envs.emulation", "workbench.envs.mujoco", "workbench.sinks")
+HANDING_ON = (
+    "workbench_kernels",
+    "workbench.envs.emulation",
+    "workbench.envs.mujoco",
+    "workbench.networks",
+    "workbench.sinks",
+)
 """Packages that only hand on what their modules define."""
 
 PRIVATE = (

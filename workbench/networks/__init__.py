@@ -1,10 +1,10 @@
 """Networks."""
 
-from workbench.networks.actor_critic import BODIES, ActorCritic, actor_critic
 from workbench.networks.distributions import Categoricals, Distribution, Mixed, Normal, SquashedNormal
 from workbench.networks.encoder import Encoder, Flatten
 from workbench.networks.heads import CategoricalHead, MixedHead, NormalHead, SquashedNormalHead, head_for
 from workbench.networks.layers import ACTIVATIONS, GAINS, dense, linear
+from workbench.networks.model import BODIES, ActorCritic, actor_critic
 from workbench.networks.normalisation import Moments, ObservationNormaliser, ReturnNormaliser
 
 __all__ = [
