@@ -194,7 +194,7 @@ def test_the_algorithm_may_come_from_any_source(refused, monkeypatch, tmp_path):
         (["bench", "CartPole-v1", "--policy", "mpl"], "choose one of 'random', 'mlp', 'train'"),
         (["bench", "CartPole-v1", "--epochs", "2"], "--epochs=2 has no meaning with --policy random"),
         (["bench", "CartPole-v1", "--backend", "torch"], "--backend=torch has no meaning with --policy random"),
-        (["bench", "CartPole-v1", "--policy", "train", "--backend", "natve"], "backend='natve' is unknown"),
+        (["bench", "CartPole-v1", "--policy", "train", "--backend", "natve"], "backend='natve' is not accepted"),
         (["bench", "CartPole-v9"], "'CartPole-v"),
         (["eval", "run", "--episodes", "0"], "eval.episodes=0 is out of range"),
         (["resume", "run", "--steps", "-1"], "resume.steps=-1 is out of range"),
