@@ -5,9 +5,9 @@ from torch import Tensor, nn
 
 
 def hidden_matrices(model: nn.Module) -> list[Tensor]:
-    """Return the matrices [outputs, inputs] between hidden units: of no first layer, no head, no convolution."""
+    """Return the matrices [outputs, inputs] between hidden units: of no first layer, head, convolution or table of distances."""
     outer = ("encoder.", "policy.", "trunk.0.", "head.", "critic_trunk.0.", "critic_head.")
-    named = [(name, x) for name, x in model.named_parameters() if x.ndim == 2 and name.endswith(".weight")]
+    named = [(name, x) for name, x in model.named_parameters() if x.ndim == 2 and not name.endswith(".distance")]
     return [x for name, x in named if not name.startswith(outer)]
 
 
