@@ -5,7 +5,7 @@ from torch import Tensor, nn
 
 
 def hidden_matrices(model: nn.Module) -> list[Tensor]:
-    """Return the matrices [outputs, inputs] between hidden units: of no first layer, head, convolution or table of distances."""
+    """Return the matrices [outputs, inputs] between hidden units, not those at the edges, nor tables of distances."""
     outer = ("encoder.", "policy.", "trunk.0.", "head.", "critic_trunk.0.", "critic_head.")
     named = [(name, x) for name, x in model.named_parameters() if x.ndim == 2 and not name.endswith(".distance")]
     return [x for name, x in named if not name.startswith(outer)]
