@@ -42,9 +42,11 @@ def _settings(name):
 
 
 CASES = {
-    **{f"{name}-{backend}": (name, backend, _settings(name)) for name in ALGORITHMS for backend in ("auto", "torch")},
+    **{name: (name, "auto", _settings(name)) for name in ALGORITHMS},
+    "ppo-torch": ("ppo", "torch", _settings("ppo")),
     "ppo-rich": ("ppo", "torch", {**_settings("ppo"), **RICH}),
     "ppo-float16": ("ppo", "torch", {**_settings("ppo"), "precision": "float16"}),
+    "sac-prioritised": ("sac", "auto", {**_settings("sac"), "priority": 0.6, "n_step": 3}),
 }
 
 

@@ -11,7 +11,7 @@ from typing import Any
 from workbench.errors import InputError
 from workbench.events import CheckpointSaved, Evaluated
 from workbench.training import faults
-from workbench.training.evaluation import Evaluation, lanes_for
+from workbench.training.evaluation import Evaluation
 from workbench.training.journal import LIMIT
 from workbench.training.loop import RECENT, Loop
 from workbench.training.metrics import Metrics
@@ -20,6 +20,9 @@ from workbench.training.run_directory import RunDirectory
 
 CONFIRMING_EPISODES = 100
 """Greedy episodes whose mean must reach the target return as well."""
+
+LEAST = {"keep_last": 1, "evaluate_every": 1, "evaluate_episodes": 1, "metrics_bytes": 1 << 16}
+"""What habits that are integers are at least."""
 
 SHARE = 0.05
 """Of the time, at most, that automatic checkpoints may take."""
@@ -44,7 +47,7 @@ class Habits:
     metrics_bytes: int = LIMIT
 
     def __post_init__(self) -> None:
-        for name, low in (("keep_last", 1), ("evaluate_every", 1), ("metrics_bytes", 1 << 16)):
+        for name, low in LEAST.items():
             value = getattr(self, name)
             if value is not None and (isinstance(value, bool) or not isinstance(value, int) or value < low):
                 raise InputError(f"{name}={value!r} is out of range; pass an integer of at least {low}.")
@@ -58,7 +61,6 @@ class Habits:
             raise InputError(
                 f"rollback_learning_rate={self.rollback_learning_rate!r} is out of range; pass a factor in (0, 1]."
             )
-        lanes_for(self.evaluate_episodes)
 
     def described(self) -> dict[str, Any]:
         """Return them in JSON."""
@@ -89,7 +91,7 @@ class Caretaker:
         Raises:
             RunDirectoryError: If the folder holds another run, is in use, or cannot be written.
         """
-        self._provenance = provenance()
+        self._provenance = self._provenance or provenance()
         self.directory.open(self.described(), self.metrics, self.loop.steps)
         started = time.monotonic()
         self._next_checkpoint = started + self.habits.checkpoint_seconds
@@ -152,14 +154,19 @@ class Caretaker:
         if score is None and not evaluates and len(recent) == RECENT:
             mean = math.fsum(recent) / RECENT
             score = {"mean_return": mean, "measured_by": "training"} if self._is_best(mean) else None
-        faults.check(self.loop.algorithm, {}, self.loop.steps)
         path = self.directory.checkpoint(self.owner, self.loop.steps, self.about(), score)
         ended = time.monotonic()
         self._next_checkpoint = ended + max(self.habits.checkpoint_seconds, (ended - started) / SHARE)
         self.loop.emitter.emit(CheckpointSaved(self.loop.steps, str(path)))
 
     def about(self) -> dict[str, Any]:
-        """Record what is under way, down to the disk, and say what a checkpoint of this moment should say of it."""
+        """Record what is under way, down to the disk, and say what a checkpoint of this moment should say of it.
+
+        Raises:
+            NumericsError: If the algorithm's state is not finite, so that there should be no checkpoint.
+            RunDirectoryError: If it cannot be written.
+        """
+        faults.check(self.loop.algorithm, {}, self.loop.steps)
         self.loop.note_changes()
         self.loop.end_row()
         self.metrics.sync()

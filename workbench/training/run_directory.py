@@ -14,6 +14,7 @@ from typing import IO, Any
 
 from workbench.errors import CheckpointError, RunDirectoryError
 from workbench.training.checkpoints import STATE, Checkpoint, DamagedError, read_checkpoint, save_checkpoint
+from workbench.training.faults import FOLDER
 from workbench.training.files import remove_folder, write_json
 from workbench.training.metrics import Metrics
 
@@ -156,6 +157,7 @@ class RunDirectory:
                 )
             _describe(self.path, description)
         self._lock = _locked(self.path)
+        self._tidy()
         if self.loaded and not self._prepared:
             metrics.resume(self.path, steps)
             self._take_back(steps)
@@ -169,12 +171,17 @@ class RunDirectory:
             self._lock.close()
             self._lock = None
 
+    def _tidy(self) -> None:
+        """Remove what a kill left half-written."""
+        for folder in (CHECKPOINTS, FOLDER):
+            for hidden in (self.path / folder).glob(".*"):
+                shutil.rmtree(hidden, ignore_errors=True)
+        for name in (RUN, BEST, "metrics"):
+            for hidden in self.path.glob(f".{name}.*"):
+                hidden.unlink()
+
     def _take_back(self, steps: int) -> None:
-        """Remove what a kill left half-written, and checkpoints after `steps`."""
-        for hidden in (self.path / CHECKPOINTS).glob(".*"):
-            shutil.rmtree(hidden, ignore_errors=True)
-        for hidden in (*self.path.glob(".run.json.*"), *self.path.glob(".best.json.*"), *self.path.glob(".metrics.*")):
-            hidden.unlink()
+        """Remove checkpoints after `steps`."""
         self.best = best_of(self.path)
         if self.best is not None and self.best["steps"] > steps:
             (self.path / BEST).unlink()
