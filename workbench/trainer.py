@@ -21,7 +21,7 @@ from workbench.training.choices import algorithm_for, device_for, name_of
 from workbench.training.environments import description_of, environment_for, is_built
 from workbench.training.evaluation import Evaluation
 from workbench.training.habits import Caretaker, Habits
-from workbench.training.interrupts import stop_on_interrupt
+from workbench.training.interrupts import stop_at_exit, stop_on_interrupt
 from workbench.training.journal import LIMIT
 from workbench.training.loop import Loop
 from workbench.training.metrics import Metrics
@@ -238,11 +238,12 @@ class Trainer:
             raise self.error
 
     def start(self, steps: int, target_return: float | None = None) -> None:
-        """Train in a thread of its own, and return at once.
+        """Train in a thread of its own, and return at once; where Python ends before, it stops with everything saved.
 
         Arguments and errors are those of `train`; what training raises, `wait` raises.
         """
         self._begin(steps, target_return)
+        stop_at_exit(self)
         self._thread = threading.Thread(target=self._run, name=f"workbench {self.id}", daemon=True)
         self._thread.start()
 

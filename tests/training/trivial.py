@@ -56,7 +56,7 @@ class Trivial:
         return experience
 
     def batches(self, experience):
-        return [Batch(reward=experience.outcome()[0])]
+        return [Batch(reward=torch.ones(1, LANES))]
 
     def update(self, batch):
         self.weight += self.learning_rate * torch.rand(1, generator=self.generator)
