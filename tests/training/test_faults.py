@@ -172,6 +172,18 @@ def test_a_rollback_goes_on_from_the_last_good_checkpoint_with_other_numbers(tmp
     assert (made.run_dir / "faults" / f"{LANES * 7:015d}" / "fault.json").exists()
 
 
+def test_rows_of_several_iterations_do_not_count_what_was_rolled_back(tmp_path):
+    made, left = trivial.trainer(tmp_path / "run", on_nan="rollback"), [1]
+    made.loop._pace.span = 4
+    made.algorithm.loss = lambda collected: left.pop() * math.nan if collected == 8 and left else 0.5
+    made.train(LANES * 12)
+    for metrics in (made.metrics, wb.read_metrics(made.run_dir)):
+        steps, iterations = metrics.series("iterations")
+        assert steps.tolist() == [LANES * n for n in (4, 8, 12)]
+        assert iterations.tolist() == [4, 4, 4]
+        assert metrics.series("episodes")[1].tolist() == steps.tolist()
+
+
 def test_rollbacks_end_when_they_do_not_help(tmp_path):
     made, events = trivial.trainer(tmp_path / "run", on_nan="rollback"), []
     made.on(RolledBack, events.append)

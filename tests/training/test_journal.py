@@ -135,6 +135,22 @@ def test_reading_while_segments_are_closed_and_merged_misses_nothing(tmp_path):
     assert faults == []
 
 
+def test_a_segment_that_is_closed_between_two_looks_is_read(tmp_path, monkeypatch):
+    write(tmp_path, range(1, 6))
+    look, looked = journal.segments, []
+
+    def closing(directory):
+        found = look(directory)
+        if not looked:
+            looked.append(directory)
+            (tmp_path / "metrics.jsonl").rename(tmp_path / "metrics.000001.jsonl")
+            (tmp_path / "metrics.jsonl").write_text('{"steps": 6}\n')
+        return found
+
+    monkeypatch.setattr(journal, "segments", closing)
+    assert [entry["steps"] for entry in read(tmp_path)] == [1, 2, 3, 4, 5, 6]
+
+
 def test_torn_lines_are_passed_over_wherever_they_are(tmp_path):
     write(tmp_path, range(1, 11), limit=1 << 30)
     file = tmp_path / "metrics.jsonl"

@@ -177,6 +177,16 @@ def test_a_damaged_checkpoint_is_passed_over_and_told(tmp_path):
     assert wb.load(newest).steps == STEPS  # a sound one in its place
 
 
+def test_what_a_kill_left_half_written_is_removed_when_training_goes_on(tmp_path):
+    made = trained(tmp_path / "run", STEPS // 2)
+    left = [".run.json.12", ".best.json.12", ".metrics.000001-000002.jsonl", "checkpoints/.0009.ab/x", "faults/.0.ab/x"]
+    for name in left:
+        (made.run_dir / name).parent.mkdir(exist_ok=True, parents=True)
+        (made.run_dir / name).write_text("half")
+    wb.load(made.run_dir).train(STEPS // 2)
+    assert list(made.run_dir.rglob(".*")) == []
+
+
 def test_a_run_is_written_by_one_trainer_at_a_time(tmp_path):
     first = trained(tmp_path / "run", STEPS)
     second = wb.load(first.run_dir)
