@@ -162,7 +162,7 @@ def test_a_terminal_shows_the_run_and_gets_its_cursor_back(terminal):
             trainer.emitter.emit(progress(steps, episode_return=float(steps)))
         trainer.emitter.emit(Stopped(2_000, "steps"))
     shown = terminal.getvalue()
-    for text in ("PPO", "run-1", "2,000 of 2,000", "1 k steps/s", "finished", "value loss", "█", "MB memory"):
+    for text in ("PPO", "run-1", "2,000 of 2,000", "1 k steps/s", "finished", "value loss", "█", "B memory"):
         assert text in shown
     assert shown.rindex("\x1b[?25h") > shown.rindex("\x1b[?25l")
 

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +20,7 @@ from workbench.errors import InputError
 from workbench.processes import ALONE, LaneGenerator, Processes, drawn
 from workbench.training import distributed
 from workbench.training.habits import Habits
+from workbench.training.run_directory import checkpoints_of, steps_of
 
 NEAR = 1e-6
 JOB = Path(together.__file__)
@@ -102,13 +104,22 @@ def test_two_processes_go_on_with_what_one_began(tmp_path):
 
 
 def children(process):
-    found = subprocess.run(["ps", "-o", "pid=", "--ppid", str(process.pid)], capture_output=True, text=True, check=True)
-    return {int(rank_of(pid)): int(pid) for pid in found.stdout.split()}
+    found = {}
+    for path in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError, StopIteration):  # it is over, or no process of the job
+            if int((path / "stat").read_text().rpartition(")")[2].split()[1]) == process.pid:
+                found[int(rank_of(path.name))] = int(path.name)
+    return found
 
 
 def rank_of(pid):
     pairs = Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
     return next(pair.partition(b"=")[2] for pair in pairs if pair.startswith(b"RANK="))
+
+
+def has_checkpoint(run_dir):
+    """Whether there is one beside that of the beginning."""
+    return any(steps_of(path) > 0 for path in checkpoints_of(run_dir))
 
 
 def rows(path):
@@ -132,7 +143,7 @@ def test_a_killed_process_ends_the_job_which_torchrun_restarts_once(tmp_path):
         workers = []
         for attempt in range(2):
             before = rows(metrics)
-            wait(lambda least=before + 5 + 3 * attempt: rows(metrics) >= least)
+            wait(lambda least=before + 5 + 3 * attempt: rows(metrics) >= least and has_checkpoint(metrics.parent))
             now = children(process)
             assert not set(now.values()) & set(workers)
             workers += now.values()

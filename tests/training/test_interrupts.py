@@ -23,6 +23,14 @@ folder = Path(sys.argv[1])
 """
 
 
+@pytest.fixture(autouse=True)
+def interruptible():
+    """A shell's background jobs ignore interrupts."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 def script(code, folder):
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
     program = [sys.executable, "-c", BEFORE + code, str(folder)]

@@ -4,7 +4,31 @@ from typing import Any
 
 from workbench.errors import unknown_name
 
+SCALED = {"normalise_observation": True, "normalise_return": True, "entropy_coefficient": 0.0}
+"""Numbers as observations and as actions, and rewards of any size."""
+
 TUNED: dict[tuple[str, str], dict[str, Any]] = {
+    ("ppo", "CartPole-v1"): {"learning_rate": 1e-3, "learning_rate_schedule": "linear"},
+    ("ppo", "Acrobot-v1"): {"learning_rate": 1e-3, "learning_rate_schedule": "linear"},
+    # Few rewards, far away: rollouts that hold whole ways to the top, and a spread that gets there by chance.
+    ("ppo", "MountainCarContinuous-v0"): {
+        **SCALED,
+        "horizon": 256,
+        "minibatches": 16,
+        "learning_rate": 1e-3,
+        "gamma": 0.999,
+        "gae_lambda": 0.98,
+        "initial_std": 10.0,
+    },
+    ("ppo", "Pendulum-v1"): {**SCALED, "gamma": 0.9, "learning_rate_schedule": "linear"},
+    ("ppo", "workbench/CartPolePositions-v0"): {
+        **SCALED,
+        "network": "lstm",
+        "gamma": 0.98,
+        "learning_rate": 1e-3,
+        "learning_rate_schedule": "linear",
+    },
+    ("ppo", "workbench/Memory-v0"): {"network": "lstm"},
     ("sac", "CartPole-v1"): {
         "width": 64,
         "activation": "tanh",
