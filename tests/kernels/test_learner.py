@@ -249,8 +249,9 @@ def test_ppos_loss_and_its_gradient_are_the_papers(policy, compiled):
     log_probs = net.rows(net.scratch + surrogate.LOG_PROB_ROW * LANES, 1)[0]
     np.testing.assert_allclose(log_probs, one.log_probs.detach(), atol=2e-6)
     loss(
-        net.work, net.outputs + count * LANES, net.delta + count * LANES, net.scratch, one.log_prob, one.advantage,
-        one.target, 0, lanes, mean, np.float32(1 / (deviation + 1e-8)), scale, clip, value_coefficient, sums, 2,
+        net.work, net.outputs + count * LANES, net.delta + count * LANES, net.scratch,
+        np.concatenate([one.log_prob, one.advantage, one.target]), lanes, mean, np.float32(1 / (deviation + 1e-8)),
+        scale, clip, value_coefficient, sums, 2,
     )  # fmt: skip
     slopes(
         net.work, net.outputs, net.delta, net.scratch, count, net.parameters, net.size, one.action, 0, lanes,
@@ -311,6 +312,31 @@ def test_numbers_are_drawn_from_the_normal(choose):
     assert len(np.unique(drawn)) == n  # no two lanes, components or steps share a number
     correlation = np.corrcoef(drawn.transpose(1, 0, 2).reshape(3, -1))
     assert np.abs(correlation - np.eye(3)).max() < 4 / np.sqrt(n / 3)
+
+
+@pytest.mark.parametrize("gather", both(update.gather))
+def test_the_blocks_of_an_epoch_hold_each_transition_once_each_lanes_at_its_own_step(gather):
+    rng = np.random.default_rng(6)
+    horizon, tile_count, inputs, count = 5, 2, 3, 2
+    size = horizon * tile_count * LANES
+    shift = rng.integers(horizon, size=tile_count * LANES).astype(np.int32)
+    ids = np.arange(size, dtype=np.float32).reshape(tile_count, horizon, 1, LANES)
+    observation, action = (np.concatenate([ids + k * size for k in range(n)], 2).ravel() for n in (inputs, count))
+    rows = [(ids + k * size).ravel() for k in range(3)]
+    unused = np.zeros(0, np.float32)
+    blocks = (observation, action, rows[0], unused, unused, unused, rows[1], rows[2], unused)
+    found = []
+    for block in range(horizon * tile_count):
+        picked, picked_action = np.zeros((3 + inputs) * LANES, np.float32), np.zeros(count * LANES, np.float32)
+        gather(block, horizon, shift, blocks, inputs, count, picked, picked_action)
+        found.append(picked[:LANES])
+        np.testing.assert_array_equal(picked.reshape(-1, LANES)[:3], found[-1] + size * np.arange(3.0)[:, None])
+        np.testing.assert_array_equal(picked.reshape(-1, LANES)[3:], found[-1] + size * np.arange(3.0)[:, None])
+        np.testing.assert_array_equal(picked_action.reshape(-1, LANES), found[-1] + size * np.arange(2.0)[:, None])
+        tile, step = divmod(block, horizon)
+        steps = (step + shift[tile * LANES : (tile + 1) * LANES]) % horizon
+        np.testing.assert_array_equal(found[-1], ids[tile, steps, 0, np.arange(LANES)])
+    assert sorted(np.concatenate(found)) == list(range(size))
 
 
 @pytest.mark.parametrize("advantages", both(rollout.advantages))

@@ -31,8 +31,10 @@ class WasmLearner(WasmLanes):
         bounds = learner._bounds or (np.zeros(1, np.float32),) * 4
         count = learner._count
         given = [learner.parameters, learner._means, learner._squares, learner._gradient, learner._sums]
-        given += [np.zeros(learning.workspace(inputs, width, depth, outputs), np.float32), np.zeros(LANES, np.int64)]
-        given += [np.zeros(3, np.uint32), np.zeros(learner.algorithm.epochs * count, np.int64), *bounds]
+        given += [np.zeros(learning.workspace(inputs, width, depth, outputs), np.float32), *learner._picked[0]]
+        epochs, lanes = learner.algorithm.epochs, learner._tiles * LANES
+        given += [np.zeros(LANES, np.int64), np.zeros(3, np.uint32), np.zeros(epochs * count, np.int64)]
+        given += [np.zeros(epochs * lanes, np.int32), *bounds]
         given += [observation, action, *rest, learner.episodes.running_return, learner.episodes.running_length]
         given += list(learner._finished)
         assert len(given) == len(wasm.LEARNING)
@@ -62,9 +64,9 @@ class WasmLearner(WasmLanes):
         shape = (algorithm.horizon, limit, width, depth, activation)
         self.call("rollout", self.table, self.lanes, self.arrays, *shape, *numbers)
 
-    def learn(self, order, size):
+    def learn(self, order, shifts, size):
         algorithm, (_, width, depth, _, activation) = self.learner.algorithm, self.learner.network
-        self.values["order"][:] = order.ravel()
+        self.values["order"][:], self.values["shifts"][:] = order.ravel(), shifts.ravel()
         numbers = (algorithm.clip, algorithm.entropy_coefficient, algorithm.value_coefficient)
         optimiser = (algorithm.learning_rate, 0.9, 0.999, 1e-5, algorithm.max_gradient_norm)
         shape = (algorithm.horizon, width, depth, activation, len(order), size)
@@ -99,7 +101,7 @@ def test_it_learns_what_the_learner_on_vector_units_learns(id):
     learn = learner._learn
 
     def noting_order(leads, *arguments):
-        order.append(arguments[:2])
+        order.append(arguments[:3])
         return learn(leads, *arguments)
 
     learner._learn = noting_order

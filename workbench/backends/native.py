@@ -137,6 +137,9 @@ class NativeLearner:
         self.blocks = (observation, action, log_prob, value, reward, end, advantage, target, doubt)
         self._finished = (numbers(count), numbers(count, np.int32), numbers(count, np.int32), numbers(tiles, np.int64))
         self._work = [numbers(learning.workspace(inputs, width, depth, outputs)) for _ in range(workers)]
+        self._picked = [
+            (numbers((inputs + 3) * LANES), numbers(len(action) // self._count, action.dtype)) for _ in range(workers)
+        ]
         self._waiting = [np.zeros(LANES, np.int64) for _ in range(workers)]
         self._gradient = numbers(self._size * SHARES)
         self._sums = np.zeros(SHARES * len(LOGS))
@@ -205,11 +208,13 @@ class NativeLearner:
         return returns[chosen], lengths[chosen]
 
     def learn(self) -> dict[str, float]:
-        """Take PPO's updates on minibatches of tiles."""
+        """Take PPO's updates on minibatches of blocks."""
         started = time.perf_counter()
         algorithm = self.algorithm
         generator = algorithm.shuffle_generator
         order = np.stack([torch.randperm(self._count, generator=generator).numpy() for _ in range(algorithm.epochs)])
+        shape = (algorithm.epochs, self._tiles * LANES)
+        shifts = torch.randint(self._horizon, shape, generator=generator, dtype=torch.int32).numpy()
         group = algorithm.optimiser.param_groups[0]
         progress = algorithm.progress
         group["lr"] = algorithm.learning_rate * SCHEDULES[algorithm.learning_rate_schedule](progress)
@@ -219,6 +224,7 @@ class NativeLearner:
         self._sums[:] = 0
         arguments = (
             order,
+            shifts,
             -(-self._count // algorithm.minibatches),
             self._horizon,
             self.source.env.lanes,
@@ -235,7 +241,7 @@ class NativeLearner:
             self._team,
         )
         taken, transitions, norms = self._together(
-            lambda worker: self._learn(worker == 0, *arguments, self._work[worker])
+            lambda worker: self._learn(worker == 0, *arguments, self._work[worker], *self._picked[worker])
         )
         for state in states:
             state["step"] += taken

@@ -37,37 +37,39 @@ VALUE, ENTROPY, KL, CLIPPED, TARGET, TARGET_SQUARE, ERROR, ERROR_SQUARE = (
     np.uintp(n * LANES) for n in range(1, LOG_ROWS)
 )
 
+OLD, ADVANTAGE, WANTED = (np.uintp(n * LANES) for n in range(3))
+SEEN = 3 * LANES
+"""Where the rows of a picked block begin: old log-probabilities, advantages, targets, and observations."""
+
 
 def surrogate(
-    work, values, slope, scratch, log_prob, advantage, target, at, lanes, mean, inverse, scale, clip, value_coefficient,
-    tallies, into,
-):  # fmt: skip
+    work, values, slope, scratch, picked, lanes, mean, inverse, scale, clip, value_coefficient, tallies, into
+):
     """Write the gradient of PPO's loss (Schulman et al. 2017, eq. 9) in log-probabilities and values, and add the logs.
 
     Args:
         work, values, slope, scratch: Workspace, where its values, their gradient and its scratch rows begin.
-        log_prob, advantage, target: float32, of the tile from `at` on.
-        at: The tile's place.
-        lanes: How many lanes of the tile count; rows of the others become 0.
+        picked: float32, the block: rows as `OLD`, `ADVANTAGE`, `WANTED` and `SEEN` say.
+        lanes: How many lanes count; rows of the others become 0.
         mean, inverse: float32, of the minibatch's advantages: the mean, and one over the standard deviation.
         scale: float32, one over the transitions of the minibatch.
         clip, value_coefficient: float32, of PPO.
         tallies, into: float64; nine sums are added from `into` on, as `LOGS` orders them.
     """
     top, first = np.uintp(scratch + SLOPE * LANES), np.uintp(scratch + FIRST_LOG * LANES)
-    at, counted, values, slope = np.uintp(at), np.uintp(lanes), np.uintp(values), np.uintp(slope)
+    counted, values, slope = np.uintp(lanes), np.uintp(values), np.uintp(slope)
     # Several short loops: the fewer rows one touches, the surer it vectorises.
     for lane in range(LANE_COUNT):
-        log_ratio = work[first + KL + lane] - log_prob[at + lane]
+        log_ratio = work[first + KL + lane] - picked[OLD + lane]
         ratio = exponential(log_ratio)
-        standard = (advantage[at + lane] - mean) * inverse
+        standard = (picked[ADVANTAGE + lane] - mean) * inverse
         free, held = ratio * standard, min(max(ratio, ONE - clip), ONE + clip) * standard
         work[top + lane] = -free * scale if free <= held else ZERO
         work[first + lane] = -min(free, held)
         work[first + KL + lane] = ratio - ONE - log_ratio
         work[first + CLIPPED + lane] = ONE if abs(ratio - ONE) > clip else ZERO
     for lane in range(LANE_COUNT):
-        wanted = target[at + lane]
+        wanted = picked[WANTED + lane]
         error = work[values + lane] - wanted
         work[slope + lane] = value_coefficient * error * scale
         work[first + VALUE + lane] = HALF * error * error

@@ -1,15 +1,16 @@
 """PPO's updates on what was remembered: minibatches of blocks, gradients, clipping, Adam.
 
-A block is one step of one tile: L transitions. P: parameters.
+A block is L transitions, one of each lane of a tile, and each lane's of a step of its own: lanes whose episodes began
+together would otherwise fill a minibatch with transitions that are all alike. P: parameters.
 """
 
 import numpy as np
 
 from workbench_kernels.learner.categorical import PARAMETERS, judge, slopes
 from workbench_kernels.learner.network import backward, delta_at, forward, outputs_at, parameters_of, scratch_at
-from workbench_kernels.learner.surrogate import LOG_ROWS, surrogate
+from workbench_kernels.learner.surrogate import ADVANTAGE, LOG_ROWS, OLD, SEEN, WANTED, surrogate
 from workbench_kernels.learner.team import DONE, STARTED, advance, claim, wait
-from workbench_kernels.learner.tiles import LANES
+from workbench_kernels.learner.tiles import LANE_COUNT, LANES
 
 ZERO = np.float32(0.0)
 ONE = np.float32(1.0)
@@ -19,35 +20,61 @@ SHARES = 8
 """Pieces of a minibatch: threads take one after another, and their gradients are summed in order."""
 
 
-def moments(order, start, stop, horizon, lanes, advantage):
+def filled(block, horizon, lanes):
+    """Return how many lanes of a block's tile are in use."""
+    return min(LANES, lanes - block // horizon * LANES)
+
+
+def place_of(block, lane, horizon, shift):
+    """Return where the transition of a lane of a block stands in arrays of one number a transition."""
+    tile = block // horizon
+    step = block - tile * horizon + np.int64(shift[tile * LANES + lane])
+    return (tile * horizon + (step if step < horizon else step - horizon)) * LANES + lane
+
+
+def moments(order, start, stop, shift, horizon, lanes, advantage):
     """Return how many transitions the blocks order[start:stop] hold, their mean advantage and its deviation."""
     count = 0
     total, square = 0.0, 0.0
     for n in range(start, stop):
-        at = order[n] * LANES
-        width = min(LANES, lanes - order[n] // horizon * LANES)
+        width = filled(order[n], horizon, lanes)
         count += width
         for lane in range(width):
-            total += advantage[at + lane]
+            total += advantage[place_of(order[n], lane, horizon, shift)]
     mean = total / count
     for n in range(start, stop):
-        at = order[n] * LANES
-        for lane in range(min(LANES, lanes - order[n] // horizon * LANES)):
-            off = advantage[at + lane] - mean
+        for lane in range(filled(order[n], horizon, lanes)):
+            off = advantage[place_of(order[n], lane, horizon, shift)] - mean
             square += off * off
     return count, np.float32(mean), np.float32(np.sqrt(square / count))
 
 
+def gather(block, horizon, shift, blocks, inputs, numbers, picked, picked_action):
+    """Copy the transitions of a block: rows of `picked` as `surrogate` orders them, and the actions' `numbers` rows."""
+    observation, action, log_prob, _, _, _, advantage, target, _ = blocks
+    seen = np.uintp(SEEN)
+    for lane in range(LANE_COUNT):
+        place = np.uintp(place_of(block, np.int64(lane), horizon, shift))
+        picked[OLD + lane] = log_prob[place]
+        picked[ADVANTAGE + lane] = advantage[place]
+        picked[WANTED + lane] = target[place]
+        first = place - lane
+        for k in range(np.uintp(numbers)):
+            picked_action[k * LANE_COUNT + lane] = action[first * np.uintp(numbers) + k * LANE_COUNT + lane]
+        for k in range(np.uintp(inputs)):
+            picked[seen + k * LANE_COUNT + lane] = observation[first * np.uintp(inputs) + k * LANE_COUNT + lane]
+
+
 def share_gradient(
-    share, order, start, stop, horizon, lanes, parameters, network, blocks, settings, count, mean, deviation, gradient,
-    sums, work,
+    share, order, start, stop, shift, horizon, lanes, parameters, network, blocks, settings, count, mean, deviation,
+    gradient, sums, work, picked, picked_action,
 ):  # fmt: skip
     """Sum the gradient and the logs of one share of a minibatch; see `learn`."""
     inputs, width, depth, outputs, activation = network
-    observation, action, log_prob, _, _, _, advantage, target, _ = blocks
     clip, entropy_coefficient, value_coefficient = settings
     own = parameters_of(inputs, width, depth, outputs)
     size = own + PARAMETERS * (outputs - 1)
+    numbers = outputs - 1 if PARAMETERS else 1
     first = share * size
     begin = np.uintp(first)
     for p in range(np.uintp(size)):
@@ -60,20 +87,19 @@ def share_gradient(
     )
     values, slope = results + (outputs - 1) * LANES, delta + (outputs - 1) * LANES
     for n in range(start + share * (stop - start) // SHARES, start + (share + 1) * (stop - start) // SHARES):
-        block = order[n]
-        seen = block * inputs * LANES
-        filled = min(LANES, lanes - block // horizon * LANES)
-        forward(parameters, observation, seen, work, inputs, width, depth, outputs, activation)
-        judge(work, results, scratch, outputs - 1, parameters, own, action, block)
+        counted = filled(order[n], horizon, lanes)
+        gather(order[n], horizon, shift, blocks, inputs, numbers, picked, picked_action)
+        forward(parameters, picked, SEEN, work, inputs, width, depth, outputs, activation)
+        judge(work, results, scratch, outputs - 1, parameters, own, picked_action, 0)
         surrogate(
-            work, values, slope, scratch, log_prob, advantage, target, block * LANES, filled, mean, inverse, scale,
-            clip, value_coefficient, sums, share * LOG_ROWS,
+            work, values, slope, scratch, picked, counted, mean, inverse, scale, clip, value_coefficient, sums,
+            share * LOG_ROWS,
         )  # fmt: skip
         slopes(
-            work, results, delta, scratch, outputs - 1, parameters, own, action, block, filled,
+            work, results, delta, scratch, outputs - 1, parameters, own, picked_action, 0, counted,
             entropy_coefficient * scale, gradient, first + own,
         )  # fmt: skip
-        backward(parameters, gradient, first, observation, seen, work, inputs, width, depth, outputs, activation)
+        backward(parameters, gradient, first, picked, SEEN, work, inputs, width, depth, outputs, activation)
 
 
 def summed(gradient, network, size):
@@ -121,14 +147,16 @@ def adam(parameters, gradient, size, scale, mean, square, steps, learning_rate, 
 
 
 def learn(
-    leads, order, size, horizon, lanes, parameters, network, blocks, settings, optimiser, mean, square, steps, gradient,
-    sums, team, work,
+    leads, order, shifts, size, horizon, lanes, parameters, network, blocks, settings, optimiser, mean, square, steps,
+    gradient, sums, team, work, picked, picked_action,
 ):  # fmt: skip
     """Learn from the blocks in `order`, minibatch after minibatch; every thread of a team runs this.
 
     Args:
         leads: Whether this thread sums the shares and takes the optimiser's steps. One does.
         order: int64 [epochs, blocks], each row a permutation.
+        shifts: int32 [epochs, tiles * L] in [0, T): how many steps later than the block's each lane's transition is,
+            the first step following the last.
         size: Blocks of a minibatch; the last of an epoch holds the rest.
         horizon, lanes: T and B; lanes beyond B do not count.
         parameters, network, blocks: As in `rollout.rollout`; the parameters are written.
@@ -140,6 +168,7 @@ def learn(
         sums: float64 [SHARES * 9], added to, as `surrogate.LOGS` orders them.
         team: The counters of `team`, all zero at first.
         work: This thread's workspace.
+        picked, picked_action: float32 [(3 + inputs) * L] and as a block's actions: this thread's copy of a block.
 
     Returns:
         The updates taken, the transitions in them, and the sum of the gradients' norms.
@@ -149,10 +178,10 @@ def learn(
     count = parameters_of(inputs, width, depth, outputs) + PARAMETERS * (outputs - 1)
     taken, transitions, norms = 0, 0, 0.0
     for epoch in range(order.shape[0]):
-        row = order[epoch]
+        row, shift = order[epoch], shifts[epoch]
         for start in range(0, row.shape[0], size):
             stop = min(start + size, row.shape[0])
-            held, middle, deviation = moments(row, start, stop, horizon, lanes, blocks[6])
+            held, middle, deviation = moments(row, start, stop, shift, horizon, lanes, blocks[6])
             if leads:
                 advance(team, STARTED)
             else:
@@ -160,8 +189,8 @@ def learn(
             share = claim(team, (taken + 1) * SHARES)
             while share >= 0:
                 share_gradient(
-                    share - taken * SHARES, row, start, stop, horizon, lanes, parameters, network, blocks, settings,
-                    held, middle, deviation, gradient, sums, work,
+                    share - taken * SHARES, row, start, stop, shift, horizon, lanes, parameters, network, blocks,
+                    settings, held, middle, deviation, gradient, sums, work, picked, picked_action,
                 )  # fmt: skip
                 advance(team, DONE)
                 share = claim(team, (taken + 1) * SHARES)

@@ -69,9 +69,12 @@ LEARNING = {
     **dict.fromkeys(("parameters", "mean", "square", "gradient"), "float32"),
     "sums": "float64",
     "work": "float32",
+    "picked": "float32",
+    "picked_action": "int32",
     "waiting": "int64",
     "team": "uint32",
     "order": "int64",
+    "shifts": "int32",
     **dict.fromkeys(("centre", "half", "low", "high", "observation"), "float32"),
     "action": "int32",
     "log_prob": "float32",
@@ -85,7 +88,7 @@ LEARNING = {
     "finished_step": "int32",
     "finished": "int64",
 }
-"""The arrays of a learner in the order of its table of addresses, and their dtypes; `action` is float32 for a Box."""
+"""The arrays of a learner in the order of its table of addresses, and their dtypes. Actions are float32 for a Box."""
 
 
 class LinkerError(RuntimeError):

@@ -20,6 +20,7 @@ BLOCKS = ("observation", "action", "log_prob", "value", "reward", "end", "advant
 EPISODES = ("running_return", "running_length", "finished_return", "finished_length", "finished_step", "finished")
 BOUNDS = ("centre", "half", "low", "high")
 HANDS = ("team", "work", "waiting")
+LAST = ("gradient", "sums", "team", "work", "picked", "picked_action")
 """Arrays in the order in which the drivers take them."""
 
 rollout: Any = nothing
@@ -41,16 +42,16 @@ def roll(
 
 
 def train(
-    order, size, horizon, lanes, parameters, inputs, width, depth, outputs, activation, blocks, clip, bonus, worth,
-    rate, beta_1, beta_2, epsilon, norm, mean, square, steps, gradient, sums, team, work,
+    order, shifts, size, horizon, lanes, parameters, inputs, width, depth, outputs, activation, blocks, clip, bonus,
+    worth, rate, beta_1, beta_2, epsilon, norm, mean, square, steps, gradient, sums, team, work, picked, picked_action,
 ):  # fmt: skip
     """Learn from what `roll` remembered."""
     for counter in range(3):
         team[counter] = 0
     network, settings = (inputs, width, depth, outputs, activation), (clip, bonus, worth)
     learn(
-        True, order, size, horizon, lanes, parameters, network, blocks, settings, (rate, beta_1, beta_2, epsilon, norm),
-        mean, square, steps, gradient, sums, team, work,
+        True, order, shifts, size, horizon, lanes, parameters, network, blocks, settings,
+        (rate, beta_1, beta_2, epsilon, norm), mean, square, steps, gradient, sums, team, work, picked, picked_action,
     )  # fmt: skip
 
 
@@ -63,9 +64,9 @@ def learner_object(environment: Environment) -> bytes:
     policy = categorical if discrete else normal
     inputs = environment.observation.size
     outputs = 1 + (environment.action.n if isinstance(environment.action, Discrete) else environment.action.size)
-    dtypes = wasm.LEARNING | ({} if discrete else {"action": "float32"})
+    dtypes = wasm.LEARNING | ({} if discrete else {"action": "float32", "picked_action": "float32"})
     kinds = {name: types.Array(from_dtype(np.dtype(dtype)), 1, "C") for name, dtype in dtypes.items()}
-    orders = types.Array(types.int64, 2, "C")
+    orders, shifts = (types.Array(kind, 2, "C") for kind in (types.int64, types.int32))
     blocks, episodes = (types.Tuple([kinds[name] for name in names]) for names in (BLOCKS, EPISODES))
     bounds = types.Tuple([] if discrete else [kinds[name] for name in BOUNDS])
 
@@ -109,14 +110,19 @@ def learner_object(environment: Environment) -> bytes:
         )
         tiles_ = builder.udiv(builder.add(lanes, LONG(tiles.LANES - 1)), LONG(tiles.LANES))
         count = builder.mul(tiles_, horizon)
-        place = builder.add(builder.zext(learner, LONG), LONG([*kinds].index("order") * wasm.ADDRESS))
-        address = builder.load(builder.inttoptr(place, LONG.as_pointer()))
-        order = module.array(builder, orders, address, [epochs, count])
+
+        def rows(name: str, kind: Any, columns: Any) -> Any:
+            place = builder.add(builder.zext(learner, LONG), LONG([*kinds].index(name) * wasm.ADDRESS))
+            address = builder.load(builder.inttoptr(place, LONG.as_pointer()))
+            return module.array(builder, kind, address, [epochs, columns])
+
+        padded = builder.mul(tiles_, LONG(tiles.LANES))
+        order = (rows("order", orders, count), rows("shifts", shifts, padded))
         group = module.context.make_tuple(builder, blocks, [a[name] for name in BLOCKS])
         shape = (LONG(inputs), w, d, LONG(outputs), act)
         more = (a[n] for n in ("mean", "square"))
-        last = (a[n] for n in ("gradient", "sums", "team", "work"))
-        return [order, size, horizon, lanes, a["parameters"], *shape, group, *numbers, *more, steps, *last]
+        last = (a[n] for n in LAST)
+        return [*order, size, horizon, lanes, a["parameters"], *shape, group, *numbers, *more, steps, *last]
 
     names = {"BLOCK": block_lanes(environment), **cpu.intrinsics(environment), **drivers.lane_functions(environment)}
     part = drivers.bind(drivers.step_together if environment.lane_major else drivers.step_apart, 0, **names)
@@ -134,8 +140,8 @@ def learner_object(environment: Environment) -> bytes:
     share = drivers.bind(update.share_gradient, 0, **judging)
     driver = drivers.bind(update.learn, 0, share_gradient=share, PARAMETERS=policy.PARAMETERS)
     signature = (
-        orders, long, long, long, kinds["parameters"], *[long] * 5, blocks, *[single] * 3, *[double] * 5, kinds["mean"],
-        kinds["square"], long, *(kinds[n] for n in ("gradient", "sums", "team", "work")),
+        orders, shifts, long, long, long, kinds["parameters"], *[long] * 5, blocks, *[single] * 3, *[double] * 5,
+        kinds["mean"], kinds["square"], long, *(kinds[n] for n in LAST),
     )  # fmt: skip
     parameters = [INT] * 8 + [FLOAT] * 3 + [DOUBLE] * 5 + [INT]
     module.export("learn", train, {"learn": driver}, signature, parameters, learn_arguments)
