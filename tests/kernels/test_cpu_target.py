@@ -82,19 +82,27 @@ def packed(assembly, operation):
     return len(re.findall(rf"\bv?{operation}ps\b", assembly))
 
 
+def vectorised(assembly):
+    """Whether most of the arithmetic is packed: what is left over for a last few lanes stands there once more, scalar.
+
+    How often a loop is unrolled is the processor's business, so the count of packed instructions alone says little.
+    """
+    return packed(assembly, "mul") >= max(2, 0.5 * len(re.findall(r"\bv?mulss\b", assembly)))
+
+
 @with_jit
 @pytest.mark.skipif(bool(numba.config.BOUNDSCHECK), reason="a check of every access is a branch in every lane")
 def test_cartpole_acrobot_and_gae_use_packed_instructions(monkeypatch, tmp_path):
     # Machine code that comes from the cache cannot be inspected.
     monkeypatch.setattr(numba.config, "CACHE_DIR", str(tmp_path))
-    for id, products in (("CartPole-v1", 20), ("Acrobot-v1", 300)):
+    for id in ("CartPole-v1", "Acrobot-v1"):
         assembly = next(iter(cpu.vector_step(make(id)).compiled.inspect_asm().values()))
-        assert packed(assembly, "mul") >= products, id
+        assert vectorised(assembly), id
         assert packed(assembly, "div") >= 1, id
     gae = cpu.scan(returns.gae, reverse=True, parallel=False)
     x, flag = np.zeros((2, 4), np.float32), np.zeros((2, 4), np.bool_)
     gae(x, x, x, flag, flag, np.float32(1), np.float32(1), np.zeros_like(x))
-    assert packed(next(iter(gae.compiled.inspect_asm().values())), "mul") >= 2
+    assert vectorised(next(iter(gae.compiled.inspect_asm().values())))
 
 
 def test_the_fingerprint_sees_code_constants_and_callees_and_nothing_else():

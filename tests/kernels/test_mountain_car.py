@@ -6,7 +6,7 @@ import pytest
 
 from tests.kernels import classic_control
 from tests.kernels.batch import TARGETS
-from tests.kernels.test_cpu_target import packed
+from tests.kernels.test_cpu_target import vectorised
 from workbench_kernels.envs import make
 from workbench_kernels.targets import cpu
 
@@ -110,4 +110,4 @@ def test_a_step_uses_packed_instructions(monkeypatch, tmp_path, id):
     # Machine code that comes from the cache cannot be inspected.
     monkeypatch.setattr(numba.config, "CACHE_DIR", str(tmp_path))
     assembly = next(iter(cpu.vector_step(make(id)).compiled.inspect_asm().values()))
-    assert packed(assembly, "mul") >= 10
+    assert vectorised(assembly)

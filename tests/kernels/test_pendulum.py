@@ -6,7 +6,7 @@ import pytest
 
 from tests.kernels import classic_control
 from tests.kernels.batch import TARGETS, Lanes
-from tests.kernels.test_cpu_target import packed
+from tests.kernels.test_cpu_target import vectorised
 from workbench_kernels.envs import make
 from workbench_kernels.targets import cpu
 
@@ -67,4 +67,4 @@ def test_a_step_uses_packed_instructions(monkeypatch, tmp_path):
     # Machine code that comes from the cache cannot be inspected.
     monkeypatch.setattr(numba.config, "CACHE_DIR", str(tmp_path))
     assembly = next(iter(cpu.vector_step(make(ID)).compiled.inspect_asm().values()))
-    assert packed(assembly, "mul") >= 30
+    assert vectorised(assembly)

@@ -23,6 +23,8 @@ from workbench.training.habits import Habits
 from workbench.training.run_directory import checkpoints_of, steps_of
 
 NEAR = 1e-6
+MUON = 2e-5
+"""Muon rounds to bfloat16 on its way: sums in another order may end at its next number."""
 JOB = Path(together.__file__)
 TORCHRUN = (sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2")
 
@@ -57,7 +59,7 @@ def two(tmp_path_factory):
 def test_two_processes_equal_one(two, tmp_path, case):
     alone = together.trained(tmp_path, case)
     difference, name = together.farthest(together.newest(tmp_path, case), together.newest(two, case))
-    assert difference < (1e-3 if name.endswith("running_return") else NEAR), name
+    assert difference < (1e-3 if name.endswith("running_return") else MUON if case == "muon" else NEAR), name
     one, other = together.newest(tmp_path, case).scalars, together.newest(two, case).scalars
     for name in ("loop.steps", "loop.iterations", "loop.episodes", "loop.settings"):
         assert one[name] == other[name]
