@@ -4,7 +4,7 @@
 .DELETE_ON_ERROR:
 .SUFFIXES:
 .DEFAULT_GOAL := help
-.PHONY: help setup demo lab test check lint types coverage bounds format learning browser docs wheel bench clean
+.PHONY: help setup demo lab test check lint types coverage bounds format learning browser docs wheel installed bench clean
 
 BIN := .venv/bin
 READY := .venv/ready
@@ -14,8 +14,9 @@ TUTORIAL := notebooks/tutorials/01_first_run.ipynb
 RUN := runs/demo-$(shell date +%Y%m%d-%H%M%S)
 # What every environment must hold, and every recursion: run again without the compiler, and with bounds checked.
 CONTRACT := tests/contract/test_environments.py $(addprefix tests/kernels/test_,arrays.py cpu_target.py mathematics.py returns.py rng.py)
-# COVER=1 makes `test` measure coverage on its way.
+# COVER=1 makes `test` measure coverage on its way. Test files are dealt to one process a core: ARGS="-n 0" keeps them in one.
 PYTEST := $(BIN)/python -m $(if $(COVER),coverage run -m,) pytest
+APART := -n logical --maxprocesses 8 --dist
 
 help: ## list the targets
 	@echo "make TARGET, where TARGET is one of:"
@@ -51,8 +52,8 @@ lab: $(READY) ## open JupyterLab on the tutorials
 
 test: $(WHOLE) ## run the fast tests and every notebook
 	$(if $(COVER),$(BIN)/python -m coverage erase,)
-	$(PYTEST) $(ARGS)
-	$(BIN)/python -m pytest --nbval-lax --nbval-current-env --nbval-cell-timeout=120 notebooks
+	$(PYTEST) $(APART) loadfile $(ARGS)
+	$(BIN)/python -m pytest --nbval-lax --nbval-current-env --nbval-cell-timeout=120 $(APART) loadfile notebooks
 
 check: lint types ## run what CI demands of every change: lint, types, tests, coverage
 	@$(MAKE) --no-print-directory test COVER=1
@@ -66,19 +67,19 @@ types: $(WHOLE) ## check types, strictly
 	$(BIN)/mypy
 
 coverage: $(WHOLE) ## finish the measurement `make test COVER=1` began: the contract with the JIT off, then the report
-	NUMBA_DISABLE_JIT=1 $(BIN)/python -m coverage run -m pytest $(CONTRACT)
+	NUMBA_DISABLE_JIT=1 $(BIN)/python -m coverage run -m pytest $(APART) worksteal $(CONTRACT)
 	$(BIN)/python -m coverage combine --quiet
 	$(BIN)/python -m coverage report
 
 bounds: $(WHOLE) ## run the contract with every access to an array checked
-	NUMBA_BOUNDSCHECK=1 $(BIN)/python -m pytest $(CONTRACT)
+	NUMBA_BOUNDSCHECK=1 $(BIN)/python -m pytest $(APART) worksteal $(CONTRACT)
 
 format: $(WHOLE) ## rewrite the sources to the style
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
 
 learning: $(WHOLE) ## run the tests that train agents to their goals
-	$(BIN)/python -m pytest -m "learning or slow"
+	$(BIN)/python -m pytest -m "learning or slow" $(APART) worksteal
 
 browser: $(WHOLE) ## run the tests in a real JupyterLab, in the system's Chromium
 	@sh .ci/chromium
@@ -90,6 +91,9 @@ docs: $(WHOLE) ## build the site into docs/_build/html
 wheel: $(WHOLE) ## build the wheel into dist/
 	@rm -rf dist
 	$(BIN)/python -m build --wheel --no-isolation --outdir dist
+
+installed: $(WHOLE) ## install the wheel into a clean environment, and use it there
+	bash .ci/wheel
 
 bench: $(READY) ## measure steps per second: environment alone, with the network, with learning
 	@for policy in random mlp train; do $(BIN)/workbench bench CartPole-v1 --lanes 4096 --policy $$policy $(ARGS); echo; done
