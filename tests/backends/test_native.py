@@ -162,6 +162,17 @@ def test_a_time_limit_does_not_end_the_world_and_termination_does():
             np.testing.assert_allclose(learner.algorithm.model.value(ages), wanted, atol=0.05)
 
 
+def test_what_is_prepared_is_what_training_calls(env):
+    learner = native(env, lanes=64, horizon=8)
+    compiled = learner._rollout, learner._learn
+    learner.prepare()
+    before = [list(each.signatures) for each in compiled]
+    learner.collect()
+    learner.learn()
+    assert before == [list(each.signatures) for each in compiled]
+    assert all(before)
+
+
 def test_the_number_of_threads_changes_no_bit(env):
     results = []
     for workers in (1, 2, 3):

@@ -159,15 +159,34 @@ class NativeLearner:
         self._bounds = (centre.astype(np.float32), half.astype(np.float32), low, high)
         return aligned((count * len(low),), np.float32)
 
+    def prepare(self) -> None:
+        """Compile both kernels, or load them from the cache."""
+        key = np.uint64(0)
+        learning.compile_for(self._rollout, *self._collecting(key), self._work[0], self._waiting[0])
+        order, shifts = np.zeros((1, 1), np.int64), np.zeros((1, 1), np.int32)
+        learning.compile_for(
+            self._learn, True, *self._learning(order, shifts, 0.0, 0.0, 0), self._work[0], *self._picked[0]
+        )
+
     def collect(self) -> Outcome:
         """Take `horizon` steps in every lane."""
         started = time.perf_counter()
-        algorithm, env = self.algorithm, self.source.env
-        seed = torch.randint(2**62, (), generator=algorithm.action_generator).item()
-        key = np.uint64(rng.stream_key(np.uint64(seed)))
+        env = self.source.env
+        seed = torch.randint(2**62, (), generator=self.algorithm.action_generator).item()
+        arguments = self._collecting(np.uint64(rng.stream_key(np.uint64(seed))))
         self.blocks[-1][:] = 0
-        running = (self.episodes.running_return, self.episodes.running_length)
-        arguments = (
+        self._together(lambda worker: self._rollout(*arguments, self._work[worker], self._waiting[worker]))
+        if self.blocks[-1].any():
+            self._name_fault()
+        self.source.collected += self._horizon
+        outcome = Outcome(env.lanes * self._horizon, *self._episodes())
+        self.spent["rollout"] += time.perf_counter() - started
+        return outcome
+
+    def _collecting(self, key: Any) -> tuple[Any, ...]:
+        """Return what every worker collects with; `key` is that of the actions' random numbers."""
+        algorithm, env = self.algorithm, self.source.env
+        return (
             env.buffers.addresses,
             env.lanes,
             self._horizon,
@@ -179,16 +198,9 @@ class NativeLearner:
             np.float32(algorithm.gamma),
             np.float32(algorithm.gae_lambda),
             self.blocks,
-            (*running, *self._finished),
+            (self.episodes.running_return, self.episodes.running_length, *self._finished),
             self._team,
         )
-        self._together(lambda worker: self._rollout(*arguments, self._work[worker], self._waiting[worker]))
-        if self.blocks[-1].any():
-            self._name_fault()
-        self.source.collected += self._horizon
-        outcome = Outcome(env.lanes * self._horizon, *self._episodes())
-        self.spent["rollout"] += time.perf_counter() - started
-        return outcome
 
     def _together(self, work: Callable[[int], Any]) -> Any:
         """Let every worker do `work`, worker 0 in this thread; return what that one does."""
@@ -220,26 +232,8 @@ class NativeLearner:
         group["lr"] = algorithm.learning_rate * SCHEDULES[algorithm.learning_rate_schedule](progress)
         states = [algorithm.optimiser.state[parameter] for parameter in self._ordered]
         bonus = algorithm.entropy_coefficient * SCHEDULES[algorithm.entropy_schedule](progress)
-        numbers = (algorithm.clip, bonus, algorithm.value_coefficient)
         self._sums[:] = 0
-        arguments = (
-            order,
-            shifts,
-            -(-self._count // algorithm.minibatches),
-            self._horizon,
-            self.source.env.lanes,
-            self.parameters,
-            self.network,
-            self.blocks,
-            tuple(map(np.float32, numbers)),
-            (*map(float, (group["lr"], *group["betas"], group["eps"], algorithm.max_gradient_norm)),),
-            self._means,
-            self._squares,
-            int(states[0]["step"]),
-            self._gradient,
-            self._sums,
-            self._team,
-        )
+        arguments = self._learning(order, shifts, group["lr"], bonus, int(states[0]["step"]))
         taken, transitions, norms = self._together(
             lambda worker: self._learn(worker == 0, *arguments, self._work[worker], *self._picked[worker])
         )
@@ -248,6 +242,29 @@ class NativeLearner:
         row = self._logs(transitions) | {"gradient_norm": norms / taken, "learning_rate": group["lr"]}
         self.spent["learn"] += time.perf_counter() - started
         return row
+
+    def _learning(self, order: Any, shifts: Any, rate: float, bonus: float, steps: int) -> tuple[Any, ...]:
+        """Return what every worker learns with; see `update.learn`."""
+        algorithm = self.algorithm
+        group = algorithm.optimiser.param_groups[0]
+        return (
+            order,
+            shifts,
+            -(-self._count // algorithm.minibatches),
+            self._horizon,
+            self.source.env.lanes,
+            self.parameters,
+            self.network,
+            self.blocks,
+            tuple(map(np.float32, (algorithm.clip, bonus, algorithm.value_coefficient))),
+            (*map(float, (rate, *group["betas"], group["eps"], algorithm.max_gradient_norm)),),
+            self._means,
+            self._squares,
+            steps,
+            self._gradient,
+            self._sums,
+            self._team,
+        )
 
     def _logs(self, transitions: int) -> dict[str, float]:
         means = dict(zip(LOGS, self._sums.reshape(SHARES, -1).sum(0) / transitions, strict=True))

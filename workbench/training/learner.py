@@ -53,6 +53,9 @@ class Learner(Protocol):
     episodes: "EpisodeCounter"
     spent: dict[str, float]
 
+    def prepare(self) -> None:
+        """Compile what `collect` and `learn` run, if anything: that is no training time."""
+
     def collect(self) -> Outcome:
         """Take one round of steps in every lane."""
 
@@ -119,6 +122,9 @@ class TorchLearner:
         self.spent = {**self.source.spent, "rollout": 0.0, "learn": 0.0}
         self._experience: Any = None
         self._batch: Batch | None = None
+
+    def prepare(self) -> None:
+        """Nothing is compiled beforehand."""
 
     def collect(self) -> Outcome:
         """Take one round of steps in every lane."""

@@ -100,6 +100,7 @@ class Loop:
 
     def _run(self, goal: int, after: Callable[[], bool]) -> str:
         clock = time.perf_counter_ns
+        self.learner.prepare()
         left = clock()
         while True:
             self._outside += clock() - left

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numba
 import numpy as np
 from numba.extending import overload, register_jitable
 
@@ -98,6 +99,12 @@ def compile_learn(policy: Any) -> Callable[..., Any]:
     share_gradient = cpu.compilable(drivers.bind(update.share_gradient, key, **names))
     driver = drivers.bind(update.learn, key, share_gradient=share_gradient, PARAMETERS=policy.PARAMETERS)
     return cpu._compile(cpu.compilable(driver))  # type: ignore[no-any-return]
+
+
+def compile_for(compiled: Callable[..., Any], *arguments: Any) -> None:
+    """Compile a driver for what it will be called with, or load it from the cache."""
+    if not cpu.UNCOMPILED:
+        compiled.compile(tuple(map(numba.typeof, arguments)))  # type: ignore[attr-defined]
 
 
 def new_team() -> Any:
