@@ -40,7 +40,6 @@ class Task:
         lanes: The trainer's choice if None.
         settings: Hyperparameters that make the task what it is.
         control: Whether it is a negative control, which is to stay at the threshold or below.
-        beyond: Environment steps that the curve goes on to, after the evaluation; 0 if it ends there.
     """
 
     title: str
@@ -51,7 +50,6 @@ class Task:
     lanes: int | None = None
     settings: dict[str, Any] = field(default_factory=dict)
     control: bool = False
-    beyond: int = 0
 
 
 LSTM = {"network": "lstm"}
@@ -72,10 +70,11 @@ TASKS = {
     "cartpole_positions": Task("CartPole without velocities, LSTM", POSITIONS, "ppo", 475.0, 2_000_000, settings=LSTM),
     "memory": Task("Memory of 10 steps, LSTM", "workbench/Memory-v0", "ppo", 0.95, 500_000, settings=LSTM),
     "mountain_car": Task("MountainCar, negative control", "MountainCar-v0", "ppo", -200.0, 1_000_000, control=True),
-    "breakout": Task("MinAtar Breakout, CNN", BREAKOUT, "ppo", 15.0, 10_000_000, beyond=20_000_000),
+    "breakout": Task("MinAtar Breakout, CNN", BREAKOUT, "ppo", 15.0, 10_000_000, lanes=256),
+    "breakout_long": Task("MinAtar Breakout, CNN, twice as long", BREAKOUT, "ppo", 15.0, 20_000_000, lanes=256),
 }
-LONG = ("breakout",)
-"""Tasks of an hour and more, which only run where they are asked for."""
+LONG = ("breakout", "breakout_long")
+"""Tasks of half an hour and more, which only run where they are asked for."""
 
 
 def algorithm_for(task: Task) -> Any:
@@ -101,8 +100,6 @@ def run(task: Task, scale: float, seed: int) -> dict[str, Any]:
             "seconds": trainer.seconds,
             "evaluation_mean": trainer.evaluate(EPISODES).mean,
         }
-        if task.beyond:
-            trainer.train(max(1, int(scale * task.beyond) - trainer.steps))
         row["curve"] = curve(*trainer.metrics.series("episode_return"), trainer.steps)
         row["backend"], row["lanes"], row["hyperparameters"] = (
             trainer.backend,
@@ -127,7 +124,7 @@ def measure(name: str, seeds: int, scale: float = 1.0, workers: int = 1) -> dict
     one stratum.
     """
     task = TASKS[name]
-    run(replace(task, steps=1, beyond=0), 1.0, seeds)  # compiles, which is no training time
+    run(replace(task, steps=1), 1.0, seeds)  # compiles, which is no training time
     work = partial(run, task, scale)
     if workers == 1:
         rows = [work(seed) for seed in range(seeds)]
@@ -152,7 +149,7 @@ def measure(name: str, seeds: int, scale: float = 1.0, workers: int = 1) -> dict
         "scale": scale,
         "seeds": seen,
         "configuration": {**hyperparameters, "lanes": lanes, "backend": backend, "threads": 1, "workers": workers},
-        "curve": {"steps": max(seen[0]["steps"], int(scale * task.beyond)), "returns": [row["curve"] for row in rows]},
+        "curve": {"steps": seen[0]["steps"], "returns": [row["curve"] for row in rows]},
         "machine": f"{processor()}, {processors()} cores",
         "versions": versions(),
     }

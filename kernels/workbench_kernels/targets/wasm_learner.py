@@ -22,6 +22,7 @@ BOUNDS = ("centre", "half", "low", "high")
 HANDS = ("team", "work", "waiting")
 LAST = ("gradient", "sums", "team", "work", "picked", "picked_action")
 """Arrays in the order in which the drivers take them."""
+ORDERS, SHIFTS = (types.Array(kind, 2, "C") for kind in (types.int64, types.int32))
 
 rollout: Any = nothing
 learn: Any = nothing
@@ -55,94 +56,100 @@ def train(
     )  # fmt: skip
 
 
+class _Emitter:
+    """Writes the two exports around `environment`: what JavaScript passes becomes what the drivers take."""
+
+    def __init__(self, environment: Environment) -> None:
+        self.environment, action = environment, environment.action
+        self.discrete = isinstance(action, Discrete)
+        self.policy = categorical if self.discrete else normal
+        self.inputs = LONG(environment.observation.size)
+        self.outputs = LONG(1 + (action.n if isinstance(action, Discrete) else action.size))
+        dtypes = wasm.LEARNING | ({} if self.discrete else {"action": "float32", "picked_action": "float32"})
+        self.kinds = {name: types.Array(from_dtype(np.dtype(dtype)), 1, "C") for name, dtype in dtypes.items()}
+        self.bounds = () if self.discrete else BOUNDS
+        self.module = Module()
+        add_environment(self.module, environment)
+
+    def tuple_of(self, names: Any) -> Any:
+        """Return the type of a group of arrays."""
+        return types.Tuple([self.kinds[name] for name in names])
+
+    def arrays(self, builder: Any, table: Any) -> dict[str, Any]:
+        """Make the arrays of a table; nothing asks for the lengths."""
+        return {name: self.array(builder, table, name, kind, 2**31 - 1) for name, kind in self.kinds.items()}
+
+    def array(self, builder: Any, table: Any, name: str, kind: Any, *shape: Any) -> Any:
+        """Make one array of a table."""
+        place = builder.add(builder.zext(table, LONG), LONG([*self.kinds].index(name) * wasm.ADDRESS))
+        address = builder.load(builder.inttoptr(place, LONG.as_pointer()))
+        return self.module.array(builder, kind, address, [LONG(n) if isinstance(n, int) else n for n in shape])
+
+    def group(self, builder: Any, arrays: dict[str, Any], names: Any) -> Any:
+        """Make a tuple of arrays."""
+        return self.module.context.make_tuple(builder, self.tuple_of(names), [arrays[name] for name in names])
+
+    def rollout_arguments(self, builder: Any, table: Any, lanes: Any, learner: Any, *rest: Any) -> list[Any]:
+        """Return what `roll` takes."""
+        horizon, limit, width, depth, activation, key, gamma, lam = rest
+        a = self.arrays(builder, learner)
+        addresses = self.module.array(builder, cpu.ADDRESSES, table, [LONG(len(fields(self.environment)))])
+        lanes, horizon, w, d, act = (builder.zext(x, LONG) for x in (lanes, horizon, width, depth, activation))
+        bounds, blocks, episodes = (self.group(builder, a, names) for names in (self.bounds, BLOCKS, EPISODES))
+        network = (self.inputs, w, d, self.outputs, act)
+        hands = (a[name] for name in HANDS)
+        shape = (addresses, lanes, horizon, limit, a["parameters"], *network)
+        return [*shape, bounds, key, gamma, lam, blocks, episodes, *hands]
+
+    def add_rollout(self) -> None:
+        """Export `rollout`."""
+        environment, policy = self.environment, self.policy
+        lane = drivers.lane_functions(environment)
+        names = {"BLOCK": block_lanes(environment), **cpu.intrinsics(environment), **lane}
+        part = drivers.bind(drivers.step_together if environment.lane_major else drivers.step_apart, 0, **names)
+        acting = {"choose": policy.choose, "hand_over": policy.hand_over}
+        tile = drivers.bind(rollouts.tile_rollout, 0, see=names["see"], part=part, **acting)
+        long, single, kinds = types.int64, types.float32, self.kinds
+        shape = (cpu.ADDRESSES, types.intp, long, types.int32, kinds["parameters"], *[long] * 5)
+        groups = (self.tuple_of(names) for names in (BLOCKS, EPISODES))
+        numbers = (types.uint64, single, single)
+        signature = (*shape, self.tuple_of(self.bounds), *numbers, *groups, *(kinds[name] for name in HANDS))
+        driver = drivers.bind(rollouts.rollout, 0, tile_rollout=tile)
+        parameters = [*[INT] * 8, LONG, FLOAT, FLOAT]
+        self.module.export("rollout", roll, {"rollout": driver}, signature, parameters, self.rollout_arguments)
+
+    def learn_arguments(self, builder: Any, lanes: Any, learner: Any, *rest: Any) -> list[Any]:
+        """Return what `train` takes."""
+        *shape, epochs, size = (builder.zext(x, LONG) for x in (lanes, *rest[:6]))
+        numbers, steps = rest[6:-1], builder.zext(rest[-1], LONG)
+        lanes, horizon, w, d, act = shape
+        a = self.arrays(builder, learner)
+        tile_count = builder.udiv(builder.add(lanes, LONG(tiles.LANES - 1)), LONG(tiles.LANES))
+        count, padded = builder.mul(tile_count, horizon), builder.mul(tile_count, LONG(tiles.LANES))
+        order = self.array(builder, learner, "order", ORDERS, epochs, count)
+        shifts = self.array(builder, learner, "shifts", SHIFTS, epochs, padded)
+        network = (self.inputs, w, d, self.outputs, act)
+        last = (a["mean"], a["square"], steps, *(a[name] for name in LAST))
+        first = (order, shifts, size, horizon, lanes, a["parameters"])
+        return [*first, *network, self.group(builder, a, BLOCKS), *numbers, *last]
+
+    def add_learn(self) -> None:
+        """Export `learn`."""
+        judging = {name: getattr(self.policy, name) for name in ("judge", "slopes", "PARAMETERS")}
+        share = drivers.bind(update.share_gradient, 0, **judging)
+        driver = drivers.bind(update.learn, 0, share_gradient=share, PARAMETERS=self.policy.PARAMETERS)
+        long, kinds = types.int64, self.kinds
+        shape = (ORDERS, SHIFTS, long, long, long, kinds["parameters"], *[long] * 5, self.tuple_of(BLOCKS))
+        numbers = (*[types.float32] * 3, *[types.float64] * 5)
+        signature = (*shape, *numbers, kinds["mean"], kinds["square"], long, *(kinds[name] for name in LAST))
+        parameters = [INT] * 8 + [FLOAT] * 3 + [DOUBLE] * 5 + [INT]
+        self.module.export("learn", train, {"learn": driver}, signature, parameters, self.learn_arguments)
+
+
 def learner_object(environment: Environment) -> bytes:
     """Emit what steps `environment`, and what trains in it: `rollout` and `learn`, with one thread."""
     matrix.register(matrix.WEBASSEMBLY)
-    module = Module()
-    add_environment(module, environment)
-    discrete = isinstance(environment.action, Discrete)
-    policy = categorical if discrete else normal
-    inputs = environment.observation.size
-    outputs = 1 + (environment.action.n if isinstance(environment.action, Discrete) else environment.action.size)
-    dtypes = wasm.LEARNING | ({} if discrete else {"action": "float32", "picked_action": "float32"})
-    kinds = {name: types.Array(from_dtype(np.dtype(dtype)), 1, "C") for name, dtype in dtypes.items()}
-    orders, shifts = (types.Array(kind, 2, "C") for kind in (types.int64, types.int32))
-    blocks, episodes = (types.Tuple([kinds[name] for name in names]) for names in (BLOCKS, EPISODES))
-    bounds = types.Tuple([] if discrete else [kinds[name] for name in BOUNDS])
-
-    def arrays(builder: Any, table: Any) -> dict[str, Any]:
-        """Make the arrays of a table; nothing asks for the lengths."""
-        found = {}
-        for n, (name, kind) in enumerate(kinds.items()):
-            place = builder.add(builder.zext(table, LONG), LONG(n * wasm.ADDRESS))
-            address = builder.load(builder.inttoptr(place, LONG.as_pointer()))
-            found[name] = module.array(builder, kind, address, [LONG(2**31 - 1)])
-        return found
-
-    def rollout_arguments(builder: Any, table: Any, lanes: Any, learner: Any, *rest: Any) -> list[Any]:
-        horizon, limit, width, depth, activation, key, gamma, lam = rest
-        a = arrays(builder, learner)
-        addresses = module.array(builder, cpu.ADDRESSES, table, [LONG(len(fields(environment)))])
-        longs = (builder.zext(x, LONG) for x in (width, depth, activation))
-        w, d, act = longs
-        groups = [
-            module.context.make_tuple(builder, kind, [a[name] for name in names])
-            for kind, names in ((bounds, () if discrete else BOUNDS), (blocks, BLOCKS), (episodes, EPISODES))
-        ]
-        shape = (builder.zext(horizon, LONG), limit, a["parameters"], LONG(inputs), w, d, LONG(outputs), act)
-        return [
-            addresses,
-            builder.zext(lanes, LONG),
-            *shape,
-            groups[0],
-            key,
-            gamma,
-            lam,
-            *groups[1:],
-            *(a[n] for n in HANDS),
-        ]
-
-    def learn_arguments(builder: Any, lanes: Any, learner: Any, *rest: Any) -> list[Any]:
-        horizon, width, depth, activation, epochs, size, *numbers, steps = rest
-        a = arrays(builder, learner)
-        lanes, horizon, w, d, act, epochs, size, steps = (
-            builder.zext(x, LONG) for x in (lanes, horizon, width, depth, activation, epochs, size, steps)
-        )
-        tiles_ = builder.udiv(builder.add(lanes, LONG(tiles.LANES - 1)), LONG(tiles.LANES))
-        count = builder.mul(tiles_, horizon)
-
-        def rows(name: str, kind: Any, columns: Any) -> Any:
-            place = builder.add(builder.zext(learner, LONG), LONG([*kinds].index(name) * wasm.ADDRESS))
-            address = builder.load(builder.inttoptr(place, LONG.as_pointer()))
-            return module.array(builder, kind, address, [epochs, columns])
-
-        padded = builder.mul(tiles_, LONG(tiles.LANES))
-        order = (rows("order", orders, count), rows("shifts", shifts, padded))
-        group = module.context.make_tuple(builder, blocks, [a[name] for name in BLOCKS])
-        shape = (LONG(inputs), w, d, LONG(outputs), act)
-        more = (a[n] for n in ("mean", "square"))
-        last = (a[n] for n in LAST)
-        return [*order, size, horizon, lanes, a["parameters"], *shape, group, *numbers, *more, steps, *last]
-
-    names = {"BLOCK": block_lanes(environment), **cpu.intrinsics(environment), **drivers.lane_functions(environment)}
-    part = drivers.bind(drivers.step_together if environment.lane_major else drivers.step_apart, 0, **names)
-    acting = {"choose": policy.choose, "hand_over": policy.hand_over}
-    tile = drivers.bind(rollouts.tile_rollout, 0, see=names["see"], part=part, **acting)
-    long, single, double = types.int64, types.float32, types.float64
-    signature = (
-        cpu.ADDRESSES, types.intp, long, types.int32, kinds["parameters"], *[long] * 5, bounds, types.uint64, single,
-        single, blocks, episodes, *(kinds[n] for n in HANDS),
-    )  # fmt: skip
-    parameters = [INT, INT, INT, INT, INT, INT, INT, INT, LONG, FLOAT, FLOAT]
-    driver = drivers.bind(rollouts.rollout, 0, tile_rollout=tile)
-    module.export("rollout", roll, {"rollout": driver}, signature, parameters, rollout_arguments)
-    judging = {name: getattr(policy, name) for name in ("judge", "slopes", "PARAMETERS")}
-    share = drivers.bind(update.share_gradient, 0, **judging)
-    driver = drivers.bind(update.learn, 0, share_gradient=share, PARAMETERS=policy.PARAMETERS)
-    signature = (
-        orders, shifts, long, long, long, kinds["parameters"], *[long] * 5, blocks, *[single] * 3, *[double] * 5,
-        kinds["mean"], kinds["square"], long, *(kinds[n] for n in LAST),
-    )  # fmt: skip
-    parameters = [INT] * 8 + [FLOAT] * 3 + [DOUBLE] * 5 + [INT]
-    module.export("learn", train, {"learn": driver}, signature, parameters, learn_arguments)
-    return module.emit()
+    emitter = _Emitter(environment)
+    emitter.add_rollout()
+    emitter.add_learn()
+    return emitter.module.emit()
