@@ -10,7 +10,7 @@ import pytest
 
 import workbench as wb
 from tests.training import trivial
-from tests.training.crashing import Owner, complete
+from tests.training.crashing import Owner, told
 from tests.training.trivial import LANES
 from workbench.training import journal
 from workbench.training.checkpoints import read_checkpoint
@@ -23,11 +23,6 @@ def crash(folder, kind):
     arguments = [sys.executable, "-m", "tests.training.crashing", str(folder), kind]
     done = subprocess.run(arguments, env=environment, cwd=folder, check=True, capture_output=True, text=True)
     return [(Path(path), code) for path, code in map(json.loads, done.stdout.splitlines())]
-
-
-def told(folder):
-    """Return how far the child said that it was."""
-    return int(complete(folder).read_text() or 0) if complete(folder).exists() else 0
 
 
 def resumed(run_dir):
