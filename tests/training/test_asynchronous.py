@@ -169,10 +169,11 @@ def test_the_actor_goes_on_while_the_learner_learns(build):
     trainer = build(epochs=1)
     learner = trainer.loop.learner
     turns = Turns(learner)
-    update = learner.algorithm.update
+    update, passed = learner.algorithm.update, []
 
     def slow(batch):
         turns.finish(1)  # would wait in vain if the actor waited for the learner
+        passed.append(batch)
         return update(batch)
 
     learner.algorithm.update = slow
@@ -180,6 +181,7 @@ def test_the_actor_goes_on_while_the_learner_learns(build):
     learner.collect()
     learner.learn()
     turns.end()
+    assert len(passed) == learner.algorithm.minibatches
 
 
 def test_lag_and_drops_are_in_the_rows_and_no_thread_stays(build):
