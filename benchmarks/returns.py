@@ -37,6 +37,7 @@ class Task:
         environment, algorithm: By their names.
         threshold: The return that the interquartile mean over seeds is to reach.
         steps: Environment steps after which it is evaluated.
+        further: Steps that it is trained on for, so that the curve shows what comes after; schedules last to their end.
         lanes: The trainer's choice if None.
         settings: Hyperparameters that make the task what it is.
         control: Whether it is a negative control, which is to stay at the threshold or below.
@@ -50,6 +51,7 @@ class Task:
     lanes: int | None = None
     settings: dict[str, Any] = field(default_factory=dict)
     control: bool = False
+    further: int = 0
 
 
 LSTM = {"network": "lstm"}
@@ -70,11 +72,10 @@ TASKS = {
     "cartpole_positions": Task("CartPole without velocities, LSTM", POSITIONS, "ppo", 475.0, 2_000_000, settings=LSTM),
     "memory": Task("Memory of 10 steps, LSTM", "workbench/Memory-v0", "ppo", 0.95, 500_000, settings=LSTM),
     "mountain_car": Task("MountainCar, negative control", "MountainCar-v0", "ppo", -200.0, 1_000_000, control=True),
-    "breakout": Task("MinAtar Breakout, CNN", BREAKOUT, "ppo", 15.0, 10_000_000, lanes=256),
-    "breakout_long": Task("MinAtar Breakout, CNN, twice as long", BREAKOUT, "ppo", 15.0, 20_000_000, lanes=256),
+    "breakout": Task("MinAtar Breakout, CNN", BREAKOUT, "ppo", 15.0, 10_000_000, lanes=256, further=10_000_000),
 }
-LONG = ("breakout", "breakout_long")
-"""Tasks of half an hour and more, which only run where they are asked for."""
+LONG = ("breakout",)
+"""Tasks of an hour and more, which only run where they are asked for."""
 
 
 def algorithm_for(task: Task) -> Any:
@@ -83,8 +84,15 @@ def algorithm_for(task: Task) -> Any:
     return ALGORITHMS[task.algorithm](**{**found, **task.settings})
 
 
-def run(task: Task, scale: float, seed: int) -> dict[str, Any]:
-    """Train one seed on one thread for `scale` times the steps; return what it reached, and its curve."""
+def scaled(task: Task, scale: float) -> Task:
+    """Return the task with `scale` times the steps, and schedules as long as all of them."""
+    steps, further = max(1, int(scale * task.steps)), int(scale * task.further)
+    settings = {**task.settings, "schedule_steps": steps + further} if further else task.settings
+    return replace(task, steps=steps, further=further, settings=settings)
+
+
+def run(task: Task, seed: int) -> dict[str, Any]:
+    """Train one seed on one thread; return what it reached, and its curve."""
     with (
         tempfile.TemporaryDirectory() as folder,
         benchmark.torch_threads(1),
@@ -93,13 +101,16 @@ def run(task: Task, scale: float, seed: int) -> dict[str, Any]:
         trainer = wb.Trainer(
             task.environment, algorithm_for(task), seed=seed, lanes=task.lanes, run_dir=Path(folder) / "run"
         )
-        trainer.train(max(1, int(scale * task.steps)))
+        trainer.train(task.steps)
         row = {
             "seed": seed,
             "steps": trainer.steps,
             "seconds": trainer.seconds,
             "evaluation_mean": trainer.evaluate(EPISODES).mean,
         }
+        if task.further:
+            trainer.train(task.further)
+        row["curve_steps"] = trainer.steps
         row["curve"] = curve(*trainer.metrics.series("episode_return"), trainer.steps)
         row["backend"], row["lanes"], row["hyperparameters"] = (
             trainer.backend,
@@ -123,9 +134,9 @@ def measure(name: str, seeds: int, scale: float = 1.0, workers: int = 1) -> dict
     The interval is the 95 % percentile interval of the interquartile mean over resampled seeds, the task being the
     one stratum.
     """
-    task = TASKS[name]
-    run(replace(task, steps=1), 1.0, seeds)  # compiles, which is no training time
-    work = partial(run, task, scale)
+    task = scaled(TASKS[name], scale)
+    run(replace(task, steps=1, further=0), seeds)  # compiles, which is no training time
+    work = partial(run, task)
     if workers == 1:
         rows = [work(seed) for seed in range(seeds)]
     else:
@@ -149,7 +160,7 @@ def measure(name: str, seeds: int, scale: float = 1.0, workers: int = 1) -> dict
         "scale": scale,
         "seeds": seen,
         "configuration": {**hyperparameters, "lanes": lanes, "backend": backend, "threads": 1, "workers": workers},
-        "curve": {"steps": seen[0]["steps"], "returns": [row["curve"] for row in rows]},
+        "curve": {"steps": first["curve_steps"], "returns": [row["curve"] for row in rows]},
         "machine": f"{processor()}, {processors()} cores",
         "versions": versions(),
     }

@@ -43,3 +43,11 @@ def test_a_record_says_what_was_reached(monkeypatch, control, threshold, reached
     assert record["interval"] == [min(scores), max(scores)]  # of two seeds
     assert record["configuration"] | {"horizon": 8, "lanes": 8, "threads": 1} == record["configuration"]
     assert record["curve"]["steps"] == 256
+
+
+def test_a_task_may_go_on_after_its_evaluation(monkeypatch):
+    task = returns.Task("small", "CartPole-v1", "ppo", 5, 1024, lanes=8, settings={"horizon": 8}, further=2048)
+    monkeypatch.setitem(returns.TASKS, "small", task)
+    record = returns.measure("small", seeds=1, scale=0.5)
+    assert record["seeds"][0]["steps"] == 512
+    assert record["curve"]["steps"] == record["configuration"]["schedule_steps"] == 1536
