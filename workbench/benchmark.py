@@ -257,10 +257,12 @@ def kernel_threads(count: int | None) -> Iterator[None]:
     """Let kernels use up to `count` threads inside the block, as many as before if None."""
     import numba
 
+    from workbench_kernels.targets import cpu
+
     if count is None:  # asking numba would start its threads, which slow torch's down
         yield
         return
-    before = numba.get_num_threads()
+    before = cpu.thread_count()
     numba.set_num_threads(min(count, before))
     try:
         yield

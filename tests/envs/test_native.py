@@ -2,6 +2,8 @@
 
 import copy
 import pickle
+import subprocess
+import sys
 from dataclasses import replace
 
 import gymnasium
@@ -230,3 +232,17 @@ def test_actions_of_any_layout_are_taken_and_ragged_ones_refused():
     grid.step(grid.action_space.sample())
     with pytest.raises(InputError, match=r"actions\[0, 1, 2\]=3.0 is out of range"):
         grid.step(np.where(np.arange(24).reshape(4, 2, 3) == 5, 3.0, 0.0))
+
+
+def test_threads_of_its_own_leave_torchs_alone():
+    script = """
+import torch
+from workbench.envs import make
+torch.set_num_threads(3)
+env = make("CartPole-v1", 512, threads=2)
+assert torch.get_num_threads() == 3, torch.get_num_threads()
+env.reset(seed=1)
+env.step(env.action_space.sample())
+assert torch.get_num_threads() == 3, torch.get_num_threads()
+"""
+    subprocess.run([sys.executable, "-c", script], check=True)

@@ -12,7 +12,6 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-import numba
 import numpy as np
 import torch
 
@@ -26,7 +25,7 @@ from workbench_kernels.learner import network
 from workbench_kernels.learner.surrogate import LOGS
 from workbench_kernels.learner.tiles import LANES
 from workbench_kernels.learner.update import SHARES
-from workbench_kernels.targets import learning
+from workbench_kernels.targets import cpu, learning
 
 BLOCKS = ("observation", "action", "log_prob", "value", "reward", "end", "advantage", "target", "doubt")
 """What is kept of a rollout."""
@@ -78,7 +77,7 @@ class NativeLearner:
         self.episodes = EpisodeCounter(env.lanes)
         self.spent = {"rollout": 0.0, "learn": 0.0}
         tiles = -(-env.lanes // LANES)
-        self.workers = min(tiles, workers or numba.get_num_threads())
+        self.workers = min(tiles, workers or cpu.thread_count())
         self._tiles, self._count = tiles, tiles * algorithm.horizon
         self._rollout, self._learn = (
             learning.compile_rollout(env.environment),

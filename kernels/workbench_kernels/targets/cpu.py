@@ -5,6 +5,7 @@ unpacks one argument instead of fourteen, and nothing depends on what numba woul
 """
 
 import hashlib
+import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -56,6 +57,20 @@ def compilable(function: Callable[..., Any], *apart: Callable[..., Any]) -> Any:
     return function
 
 
+def thread_count() -> int:
+    """Return how many threads a parallel kernel uses, numba's being started if they were not.
+
+    Where they are OpenMP's, starting them gives this thread's parallel regions a thread a core, torch's among them; so
+    what `torch.set_num_threads` had said is put back.
+    """
+    torch = sys.modules.get("torch")
+    torchs = torch.get_num_threads() if torch else 0
+    count = numba.get_num_threads()
+    if torch and torch.get_num_threads() != torchs:
+        torch.set_num_threads(torchs)
+    return count
+
+
 class _Cache(FunctionCache):
     """numba's cache on disk, which loads machine code without first getting ready to compile.
 
@@ -72,6 +87,8 @@ class _Cache(FunctionCache):
 
 def _compile(function: Any, signature: Any = None, *, parallel: bool = False, **options: Any) -> Any:
     """Compile `function`, for `signature` now or else for what it is called with."""
+    if parallel:
+        thread_count()
     compiled = numba.njit(parallel=parallel, **(options or OPTIONS))(function)
     if UNCOMPILED:
         return compiled
