@@ -211,8 +211,9 @@ def closed_up(batch: Batch, active: Any) -> Batch:
     """Order each lane's column so that the transitions of its agent follow one another, at the end.
 
     A transition starts where the lane is active and lasts until it is again, or until the episode ends: an agent waits
-    for its turn, a dead one for its return. It earns every reward on the way. One that lasts beyond the rollout is not
-    complete and is left out: what it started from becomes the `last_observation`.
+    for its turn, a dead one for its return. It earns every reward on the way; what comes after the end, before the lane
+    acts again, belongs to no transition. One that lasts beyond the rollout is not complete and is left out: what it
+    started from becomes the `last_observation`.
 
     Args:
         batch: Of a rollout, [T, B] fields and those of `PER_LANE`.
@@ -235,7 +236,10 @@ def closed_up(batch: Batch, active: Any) -> Batch:
     count = keep.sum(axis=0)
     order = np.argsort(keep, axis=0, kind="stable")
     home = ordinal + T - count  # the row, at the end of the column, where a transition goes
-    inside = (ordinal >= 0) & (ordinal < count)
+    began = np.maximum.accumulate(np.where(acts, np.arange(T)[:, None], 0), axis=0)
+    ends_before = np.cumsum(ended, axis=0) - ended
+    going_on = ends_before == np.take_along_axis(ends_before, began, axis=0)
+    inside = (ordinal >= 0) & (ordinal < count) & going_on
     t, lane = np.nonzero(inside)
     sums, ends = np.zeros_like(reward), [np.zeros_like(terminated) for _ in range(2)]
     np.add.at(sums, (home[t, lane], lane), reward[t, lane])

@@ -118,14 +118,6 @@ def random_rollout(draw, horizon, lanes, turns):
     active = draw.random((horizon + 1, lanes)) < (0.4 if turns else 0.8)
     reward = draw.normal(size=(horizon, lanes)).astype(np.float32)
     terminated, truncated = draw.random((2, horizon, lanes)) < 0.1
-    for i in range(lanes):
-        alive = False
-        for t in range(horizon):
-            alive |= bool(active[t, i])
-            if not alive:  # nobody is there to earn or to end
-                reward[t, i], terminated[t, i], truncated[t, i] = 0.0, False, False
-            if terminated[t, i] or truncated[t, i]:
-                alive = False
     observation = np.arange((horizon + 1) * lanes, dtype=np.float32).reshape(horizon + 1, lanes, 1)
     at, lane = np.nonzero(truncated & ~terminated)
     fields = {
