@@ -1,7 +1,8 @@
+import numpy as np
 import pytest
 
 from workbench.errors import InputError, UnknownNameError
-from workbench.hyperparameters import configurable, declared, hyperparameter, lock, values
+from workbench.hyperparameters import changeable, configurable, declared, hyperparameter, lock, values
 
 
 @configurable
@@ -26,6 +27,8 @@ def test_values_take_their_declared_kind():
     example = Example(rate=1, count=4.0)
     assert (example.rate, type(example.rate)) == (1.0, float)
     assert (example.count, type(example.count)) == (4, int)
+    example = Example(rate=np.float32(0.5), count=np.int64(7), flag=np.bool_(True))
+    assert [(x, type(x)) for x in (example.rate, example.count, example.flag)] == [(0.5, float), (7, int), (True, bool)]
 
 
 @pytest.mark.parametrize(
@@ -36,7 +39,7 @@ def test_values_take_their_declared_kind():
         ("rate", "fast", "is not of type float"),
         ("rate", True, "is not of type float"),
         ("count", 0, r"count=0 is out of range; choose a value of at least 1"),
-        ("count", 1.5, "is not of type int"),
+        ("count", 1.5, "is not of type int; pass an int"),
         ("count", False, "is not of type int"),
         ("kind", "c", "is not accepted; choose one of 'a', 'b'"),
         ("flag", 1, "is not of type bool"),
@@ -66,6 +69,24 @@ def test_only_live_ones_change_once_it_is_in_use():
     with pytest.raises(InputError, match=r"Example\.count=4 cannot change once training has begun; .* live one: rate"):
         example.count = 4
     assert Example(count=4).count == 4
+
+
+def test_a_live_one_may_be_fixed_where_it_would_do_nothing():
+    example = Example()
+    lock(example, {"rate": "walk instead"})
+    assert changeable(example) == {}
+    with pytest.raises(InputError, match=r"Example\.rate=0\.5 cannot change once training has begun; walk instead"):
+        example.rate = 0.5
+
+
+def test_zero_may_turn_off_what_begins_further_up():
+    @configurable
+    class Dial:
+        level: float = hyperparameter(0.0, low=1.0, high=9.0, off=True)
+
+    assert [Dial(level=x).level for x in (0, 1, 9)] == [0.0, 1.0, 9.0]
+    with pytest.raises(InputError, match=r"choose a value of 0, or from 1 to 9"):
+        Dial(level=0.5)
 
 
 @pytest.mark.parametrize(

@@ -161,7 +161,7 @@ class Trainer:
         self._thread: threading.Thread | None = None
         self._worker: threading.Thread | None = None
         self._busy = threading.Lock()
-        lock(self.algorithm)  # last: one that was refused may be used again
+        lock(self.algorithm, learner.fixed)  # last: one that was refused may be used again
 
     # What a user reads.
 

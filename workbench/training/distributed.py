@@ -8,6 +8,7 @@ import atexit
 import os
 from datetime import timedelta
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -102,6 +103,8 @@ class DistributedLearner(TorchLearner):
         algorithm, env, device, seed: As of `TorchLearner`.
         processes: Who has the other lanes.
     """
+
+    fixed = MappingProxyType({"priority": "train in one process to draw by priority"})
 
     def __init__(
         self, algorithm: Any, env: VectorEnvironment, device: torch.device, seed: int, processes: Processes

@@ -5,7 +5,9 @@ another learner with the same attributes, so that its checkpoints are the same.
 """
 
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, Protocol
 
 import numpy as np
@@ -52,6 +54,10 @@ class Learner(Protocol):
     processes: Processes
     episodes: "EpisodeCounter"
     spent: dict[str, float]
+
+    @property
+    def fixed(self) -> Mapping[str, str]:
+        """Hyperparameters that may not change here, each with what to do instead."""
 
     def prepare(self) -> None:
         """Compile what `collect` and `learn` run, if anything: that is no training time."""
@@ -114,6 +120,7 @@ class TorchLearner:
 
     backend = "torch"
     processes = ALONE
+    fixed: Mapping[str, str] = MappingProxyType({})
 
     def __init__(self, algorithm: Any, env: VectorEnvironment, device: torch.device, seed: int) -> None:
         self.algorithm = algorithm

@@ -19,7 +19,7 @@ import traitlets
 
 from workbench.errors import InputError, WorkbenchError
 from workbench.events import Event, Progress
-from workbench.hyperparameters import declared
+from workbench.hyperparameters import changeable
 from workbench.ui.curves import pack
 from workbench.ui.publisher import Publisher
 from workbench.ui.state import State, live_values, settings, snapshot
@@ -198,7 +198,7 @@ def _go_on(trainer: Subject) -> None:
 
 
 def _set(algorithm: Any, name: str, value: Any) -> None:
-    live = {each.name: each for each in declared(algorithm).values() if each.live}
+    live = changeable(algorithm)
     if name not in live:
         raise InputError(f"{type(algorithm).__name__}.{name} is not live; change one of: {', '.join(live)}.")
     if isinstance(value, str) and live[name].kind is not str:

@@ -3,7 +3,7 @@
 import math
 from typing import Any
 
-from workbench.hyperparameters import Hyperparameter, Value, declared
+from workbench.hyperparameters import Hyperparameter, Value, changeable
 from workbench.ui.subject import Subject
 from workbench.ui.text import failure
 
@@ -12,14 +12,14 @@ State = dict[str, Any]
 
 def settings(trainer: Subject) -> list[State]:
     """Return the declarations of the live hyperparameters."""
-    return [_setting(each) for each in declared(trainer.algorithm).values() if each.live]
+    return [_setting(each) for each in changeable(trainer.algorithm).values()]
 
 
 def _setting(each: Hyperparameter) -> State:
     return {
         "name": each.name,
         "kind": each.kind.__name__,
-        "low": each.low,
+        "low": 0.0 if each.off else each.low,
         "high": each.high,
         "default": each.default,
         "log": each.log,
@@ -56,7 +56,7 @@ def snapshot(trainer: Subject, steps_per_second: float) -> State:
 def live_values(trainer: Subject) -> dict[str, Value]:
     """Return the current values of the live hyperparameters."""
     algorithm = trainer.algorithm
-    return {name: getattr(algorithm, name) for name, each in declared(algorithm).items() if each.live}
+    return {name: getattr(algorithm, name) for name in changeable(algorithm)}
 
 
 def finite(value: float) -> float | None:
