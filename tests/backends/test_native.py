@@ -1,5 +1,8 @@
 """The native learner against torch's: weights, losses, gradients and checkpoints; and the environment's own steps."""
 
+import os
+import subprocess
+import sys
 from dataclasses import replace
 
 import numpy as np
@@ -12,11 +15,12 @@ from workbench.algorithms import PPO
 from workbench.backends import HONOURED, objection
 from workbench.backends.native import NativeLearner
 from workbench.data import Batch
-from workbench.envs import make
+from workbench.envs import NativeVectorEnvironment, make
 from workbench.errors import EnvironmentFaultError, InputError
 from workbench.hyperparameters import declared
 from workbench.spec import spec_of
 from workbench.training.seeding import seeds_from
+from workbench_kernels.envs import make as kernel
 from workbench_kernels.learner.rollout import TERMINATED, TRUNCATED
 from workbench_kernels.learner.tiles import LANES
 
@@ -191,13 +195,13 @@ def test_weights_and_adams_state_are_torchs_own_memory(env):
     learner.collect()
     learner.learn()
     model, optimiser = learner.algorithm.model, learner.algorithm.optimiser
-    for state, parameter in ((optimiser.state[p], p) for p in model.parameters()):
+    for state in (optimiser.state[p] for p in model.parameters()):
         assert float(state["step"]) == learner.algorithm.epochs * learner.algorithm.minibatches
         assert state["exp_avg"].abs().sum() > 0
-        assert parameter.abs().sum() >= 0
+    before = learner.parameters.copy()
     with torch.no_grad():
         model.head.bias += 1.0
-    assert (learner.parameters[learner._size - len(list(model.policy.parameters())) - 1] - 1.0) < 1.0
+    assert (learner.parameters - before).sum() == pytest.approx(model.head.bias.numel())
     before = learner.parameters.copy()
     model.load_state_dict({name: x + 1 for name, x in model.state_dict().items()})
     np.testing.assert_array_equal(learner.parameters, before + 1)
@@ -297,6 +301,26 @@ def test_every_hyperparameter_that_it_honours_is_declared():
     assert set(declared(PPO)) >= HONOURED
 
 
+@pytest.mark.parametrize("name", [name for name, each in declared(PPO).items() if each.live])
+def test_a_live_hyperparameter_takes_effect_or_is_refused(name, tmp_path):
+    ends = []
+    for changed in (False, True):
+        run_dir = tmp_path / str(changed)
+        trainer = wb.Trainer("CartPole-v1", PPO(horizon=8), lanes=64, seed=3, backend="native", run_dir=run_dir)
+        trainer.train(8 * 64)
+        value = getattr(trainer.algorithm, name)
+        if changed and name not in HONOURED:
+            with pytest.raises(InputError, match=rf"PPO.{name}=1\.0 cannot change .* pass backend='torch'"):
+                setattr(trainer.algorithm, name, 1.0)
+        elif changed:
+            setattr(trainer.algorithm, name, value / 2)
+        trainer.train(8 * 64)
+        trainer.close()
+        ends.append(trainer.loop.learner.parameters.copy())
+    effective = name in HONOURED - {"rho_clip", "c_clip", "kl_target", "priority_correction"}
+    assert np.array_equal(*ends) != effective
+
+
 def test_threads_end_with_the_trainer(tmp_path):
     import threading
 
@@ -307,8 +331,111 @@ def test_threads_end_with_the_trainer(tmp_path):
     assert set(threading.enumerate()) == before
 
 
-def test_schedules_are_honoured():
-    learner = native("CartPole-v1", lanes=64, learning_rate_schedule="linear", learning_rate=1e-2, horizon=4)
-    learner.algorithm.clock = (75, 100)
+@pytest.mark.parametrize("which", ["learning_rate_schedule", "entropy_schedule"])
+def test_schedules_are_honoured(which):
+    moves = {}
+    for schedule, done in (("constant", 75), ("linear", 75), ("linear", 0)):
+        settings = {which: schedule, "learning_rate": 1e-2, "entropy_coefficient": 0.5}
+        # Adam's first step says no more of a gradient than its sign.
+        epochs = 1 if which == "learning_rate_schedule" else 8
+        learner = native("CartPole-v1", lanes=64, horizon=4, epochs=epochs, minibatches=1, **settings)
+        learner.algorithm.clock = (done, 100)
+        learner.collect()
+        before = learner.parameters.copy()
+        row = learner.learn()
+        if which == "learning_rate_schedule":
+            assert row["learning_rate"] == pytest.approx(1e-2 if schedule == "constant" or done == 0 else 2.5e-3)
+        moves[schedule, done] = learner.parameters - before
+    constant, late, early = moves.values()
+    np.testing.assert_array_equal(early, constant)
+    if which == "learning_rate_schedule":
+        np.testing.assert_allclose(late, constant / 4, atol=1e-6)
+    else:
+        assert np.abs(late - constant).max() > 1e-3
+
+
+@pytest.mark.parametrize(("lanes", "horizon", "minibatches"), [(64, 32, 20), (128, 5, 6), (16, 8, 8)])
+def test_an_epoch_has_as_many_minibatches_as_were_asked_for(lanes, horizon, minibatches):
+    learner = native("CartPole-v1", lanes, horizon=horizon, epochs=3, minibatches=minibatches)
     learner.collect()
-    assert learner.learn()["learning_rate"] == pytest.approx(2.5e-3)
+    learner.learn()
+    (step,) = {float(state["step"]) for state in learner.algorithm.optimiser.state.values()}
+    assert step == 3 * minibatches
+
+
+@pytest.mark.parametrize("centre", [0.0, 1e4])
+def test_the_explained_variance_does_not_hang_on_where_the_targets_are(centre):
+    learner = native("CartPole-v1", lanes=64, horizon=16, epochs=1, minibatches=1)
+    learner.collect()
+    target, value = learner.blocks[7].astype(np.float64), learner.blocks[3].astype(np.float64)
+    expected = 1 - (target - value).var() / target.var()
+    learner.blocks[7][:] += np.float32(centre)
+    assert learner.learn()["explained_variance"] == pytest.approx(expected, abs=0.01)
+
+
+class Shaped(NativeVectorEnvironment):
+    """Rewards a hundredth."""
+
+    def step(self, actions):
+        out = super().step(actions)
+        self.reward[...] *= 0.01
+        return out
+
+
+def test_what_a_subclass_does_is_not_passed_over(tmp_path):
+    trainer = wb.Trainer(Shaped(kernel("CartPole-v1"), 64), PPO(horizon=8), run_dir=tmp_path / "run")
+    assert trainer.backend == "torch"
+    trainer.train(8 * 64 * 10)
+    assert trainer.metrics.last("episode_return") < 10.0
+    trainer.close()
+    assert "not stepped by kernels" in objection(
+        PPO(), NativeVectorEnvironment(kernel("CartPole-v1"), 4, target="python"), CPU
+    )
+    with pytest.raises(InputError, match=r"does not reset lanes that end; build it with autoreset=True"):
+        wb.Trainer(NativeVectorEnvironment(kernel("CartPole-v1"), 4, autoreset=False), run_dir=tmp_path / "other")
+
+
+def test_auto_leaves_wide_layers_to_torch_and_native_takes_them(tmp_path):
+    for backend, taken in (("auto", "torch"), ("native", "native")):
+        run_dir = tmp_path / backend
+        trainer = wb.Trainer("CartPole-v1", PPO(width=1024, depth=1), lanes=4, backend=backend, run_dir=run_dir)
+        assert trainer.backend == taken
+        trainer.close()
+
+
+def test_without_compiled_kernels_auto_takes_torch(tmp_path):
+    script = f"""
+import workbench as wb
+trainer = wb.Trainer("CartPole-v1", wb.PPO(horizon=4), lanes=4, run_dir={str(tmp_path / "run")!r})
+assert trainer.backend == "torch"
+trainer.train(64)
+"""
+    subprocess.run([sys.executable, "-c", script], check=True, env={**os.environ, "NUMBA_DISABLE_JIT": "1"})
+
+
+def test_an_interrupt_between_the_threads_leaves_none_of_them_waiting(monkeypatch):
+    learner = native("CartPole-v1", lanes=256, horizon=4, workers=2)
+    learner.collect()
+
+    def interrupted(leads, *arguments):
+        if leads:
+            raise KeyboardInterrupt
+        return original(leads, *arguments)
+
+    original = learner._learn
+    monkeypatch.setattr(learner, "_learn", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        learner.learn()
+    monkeypatch.undo()
+    learner.collect()
+    assert np.isfinite(learner.learn()["value_loss"])
+    learner.close()
+
+
+def test_a_closed_trainer_may_go_on(tmp_path):
+    trainer = wb.Trainer("CartPole-v1", PPO(horizon=8), lanes=256, run_dir=tmp_path / "run", backend="native")
+    trainer.train(8 * 256)
+    trainer.close()
+    trainer.train(8 * 256)
+    assert trainer.steps == 2 * 8 * 256
+    trainer.close()

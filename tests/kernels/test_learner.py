@@ -208,7 +208,7 @@ class Judged:
             log_probs, entropy = distribution.log_prob(action).sum(-1), distribution.entropy().sum(-1)
         self.log_probs, self.entropy, self.out, self.log_std = log_probs, entropy, out, log_std
 
-    def loss(self, clip, bonus, value_coefficient, mean, deviation):
+    def loss(self, clip, bonus, value_coefficient, mean, deviation, centre, bias):
         old, advantage, target = (
             torch.from_numpy(x.astype(np.float64)) for x in (self.log_prob, self.advantage, self.target)
         )
@@ -223,10 +223,10 @@ class Judged:
             "entropy": self.entropy,
             "kl": ratio - 1 - (self.log_probs - old),
             "clip_fraction": ((ratio - 1).abs() > clip).double(),
-            "target": target,
-            "target_square": target**2,
-            "error": self.out[-1] - target,
-            "error_square": (self.out[-1] - target) ** 2,
+            "target": target - centre,
+            "target_square": (target - centre) ** 2,
+            "error": self.out[-1] - target - bias,
+            "error_square": (self.out[-1] - target - bias) ** 2,
         }
         loss = (policy + value_coefficient * value - bonus * self.entropy)[:n].mean()
         return loss, {name: float(x[:n].detach().sum()) for name, x in parts.items()}
@@ -244,20 +244,22 @@ def test_ppos_loss_and_its_gradient_are_the_papers(policy, compiled):
     clip, bonus, value_coefficient = (np.float32(x) for x in (0.2, 0.03, 0.7))
     mean, deviation = np.float32(0.1), np.float32(1.3)
     scale, gradient = np.float32(1 / lanes), np.zeros(3, np.float32)
-    sums = np.zeros(12)
+    sums, centres = np.zeros(12), (np.float32(0.5), np.float32(-0.25))
     judge(net.work, net.outputs, net.scratch, count, net.parameters, net.size, one.action, 0)
     log_probs = net.rows(net.scratch + surrogate.LOG_PROB_ROW * LANES, 1)[0]
     np.testing.assert_allclose(log_probs, one.log_probs.detach(), atol=2e-6)
     loss(
         net.work, net.outputs + count * LANES, net.delta + count * LANES, net.scratch,
         np.concatenate([one.log_prob, one.advantage, one.target]), lanes, mean, np.float32(1 / (deviation + 1e-8)),
-        scale, clip, value_coefficient, sums, 2,
+        scale, clip, value_coefficient, *centres, sums, 2,
     )  # fmt: skip
     slopes(
         net.work, net.outputs, net.delta, net.scratch, count, net.parameters, net.size, one.action, 0, lanes,
         bonus * scale, gradient, 0,
     )  # fmt: skip
-    wanted, parts = one.loss(float(clip), float(bonus), float(value_coefficient), float(mean), float(deviation))
+    wanted, parts = one.loss(
+        float(clip), float(bonus), float(value_coefficient), float(mean), float(deviation), *centres
+    )
     wanted.backward()
     np.testing.assert_allclose(net.rows(net.delta, 4), one.out.grad, atol=2e-7)
     assert (net.rows(net.delta, 4)[:, lanes:] == 0).all()

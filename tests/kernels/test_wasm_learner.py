@@ -64,12 +64,12 @@ class WasmLearner(WasmLanes):
         shape = (algorithm.horizon, limit, width, depth, activation)
         self.call("rollout", self.table, self.lanes, self.arrays, *shape, *numbers)
 
-    def learn(self, order, shifts, size):
+    def learn(self, order, shifts, minibatches, centres):
         algorithm, (_, width, depth, _, activation) = self.learner.algorithm, self.learner.network
         self.values["order"][:], self.values["shifts"][:] = order.ravel(), shifts.ravel()
-        numbers = (algorithm.clip, algorithm.entropy_coefficient, algorithm.value_coefficient)
+        numbers = (algorithm.clip, algorithm.entropy_coefficient, algorithm.value_coefficient, *centres)
         optimiser = (algorithm.learning_rate, 0.9, 0.999, 1e-5, algorithm.max_gradient_norm)
-        shape = (algorithm.horizon, width, depth, activation, len(order), size)
+        shape = (algorithm.horizon, width, depth, activation, len(order), minibatches)
         self.call("learn", self.lanes, self.arrays, *shape, *numbers, *optimiser, 0)
 
 
@@ -101,7 +101,7 @@ def test_it_learns_what_the_learner_on_vector_units_learns(id):
     learn = learner._learn
 
     def noting_order(leads, *arguments):
-        order.append(arguments[:3])
+        order.append((*arguments[:3], map(float, arguments[8][3:])))
         return learn(leads, *arguments)
 
     learner._learn = noting_order

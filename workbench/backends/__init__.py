@@ -5,6 +5,7 @@ from typing import Any
 import gymnasium
 import torch
 
+from workbench.envs.native import NativeVectorEnvironment
 from workbench.errors import InputError
 from workbench.hyperparameters import declared
 from workbench.processes import ALONE, Processes
@@ -12,6 +13,8 @@ from workbench.spec import VectorEnvironment
 from workbench.training.asynchronous import AsynchronousLearner, check_applies
 from workbench.training.distributed import DistributedLearner
 from workbench.training.learner import Learner, TorchLearner
+from workbench_kernels.learner.tiles import LANES
+from workbench_kernels.targets import signals
 
 HONOURED = {
     *("horizon", "epochs", "minibatches", "learning_rate", "gamma", "gae_lambda", "clip", "entropy_coefficient"),
@@ -23,6 +26,9 @@ HONOURED = {
 
 LANES_OF_VECTORS = 16
 """Units of a hidden layer come in vector registers."""
+
+WIDEST = 512
+"""Units of a hidden layer up to which the kernels are the faster: each tile of lanes streams the weights anew."""
 
 
 def objection(algorithm: Any, env: VectorEnvironment, device: torch.device) -> str | None:
@@ -40,12 +46,17 @@ def objection(algorithm: Any, env: VectorEnvironment, device: torch.device) -> s
     for name, known in declared(algorithm).items():
         if name not in HONOURED and getattr(algorithm, name) != known.default:
             return f"it knows PPO.{name}={known.default!r} only, not {getattr(algorithm, name)!r}"
+    blocks = -(-env.lanes // LANES) * algorithm.horizon
+    if algorithm.minibatches > blocks:
+        return f"PPO.minibatches={algorithm.minibatches} is more than the {blocks} blocks of {LANES} transitions it has"
     if algorithm.width % LANES_OF_VECTORS:
         return f"PPO.width={algorithm.width} is no multiple of {LANES_OF_VECTORS}"
+    if not signals.AVAILABLE:
+        return "there are no compiled kernels, or no threads of theirs, on this system"
     if device.type != "cpu":
         return f"device={str(device)!r} is no CPU"
-    if env.backend != "native" or env.agents > 1:
-        return f"{env.id!r} is not stepped by kernels of one agent"
+    if type(env) is not NativeVectorEnvironment or env.target != "cpu" or env.agents > 1:
+        return f"{env.id!r} is not stepped by kernels of one agent, and by nothing else"
     observation: Any = env.single_observation_space
     if len(observation.shape or ()) > 1:
         return f"observations of {env.id!r} are images, which want convolutions"
@@ -70,7 +81,8 @@ def learner_for(
     """Set `algorithm` up and return what runs it.
 
     Args:
-        backend: "native", "torch" or "asynchronous"; any other takes native where it applies.
+        backend: "native", "torch" or "asynchronous"; any other takes native where it applies, but for layers wider
+            than `WIDEST`.
         algorithm, env, device: What to run, where, and on what.
         seeds: Of `workbench.training.seeding.seeds_from`.
         processes: Who learns together.
@@ -92,7 +104,7 @@ def learner_for(
     algorithm.setup(spec_of(env), device, seeds)
     if backend == "asynchronous":
         return AsynchronousLearner(algorithm, env, device, seeds["environment"])
-    if backend != "torch" and reason is None:
+    if backend == "native" or (backend != "torch" and reason is None and algorithm.width <= WIDEST):
         from workbench.backends.native import NativeLearner
 
         return NativeLearner(algorithm, env, seeds["environment"])

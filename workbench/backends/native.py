@@ -9,13 +9,15 @@ T: horizon, B: lanes, L: lanes of a tile, P: parameters.
 import time
 import weakref
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from typing import Any
 
 import numpy as np
 import torch
 
+from workbench.backends import HONOURED
 from workbench.errors import NotFiniteError
+from workbench.hyperparameters import declared
 from workbench.optimisers import SCHEDULES
 from workbench.processes import ALONE
 from workbench.training.learner import EpisodeCounter, Outcome
@@ -23,12 +25,16 @@ from workbench_kernels import Discrete, rng
 from workbench_kernels.arrays import aligned
 from workbench_kernels.learner import network
 from workbench_kernels.learner.surrogate import LOGS
+from workbench_kernels.learner.team import COUNTERS
 from workbench_kernels.learner.tiles import LANES
 from workbench_kernels.learner.update import SHARES
 from workbench_kernels.targets import cpu, learning
 
 BLOCKS = ("observation", "action", "log_prob", "value", "reward", "end", "advantage", "target", "doubt")
 """What is kept of a rollout."""
+
+OVER = 2**30
+"""Where a team's counters stand when there is nothing to take and nobody to wait for."""
 
 
 class NativeSource:
@@ -65,7 +71,7 @@ class NativeLearner:
         algorithm: PPO, set up for `env`; see `workbench.backends.objection` for what applies.
         env: A native vector environment.
         seed: Of the environment's lanes.
-        workers: Threads that share the tiles; one a core if None.
+        workers: Threads that share the tiles of 64 lanes, one a tile at most; one a core if None.
     """
 
     backend = "native"
@@ -73,6 +79,7 @@ class NativeLearner:
 
     def __init__(self, algorithm: Any, env: Any, seed: int, workers: int | None = None) -> None:
         self.algorithm = algorithm
+        self.fixed = dict.fromkeys(declared(algorithm).keys() - HONOURED, "pass backend='torch' to the trainer")
         self.source = NativeSource(env, algorithm.horizon, seed)
         self.episodes = EpisodeCounter(env.lanes)
         self.spent = {"rollout": 0.0, "learn": 0.0}
@@ -83,10 +90,14 @@ class NativeLearner:
             learning.compile_rollout(env.environment),
             learning.compile_learn(learning.policy_of(env.environment)),
         )
-        self._pool = ThreadPoolExecutor(max(1, self.workers - 1), "workbench native")
-        self._free = weakref.finalize(self, self._pool.shutdown, wait=False)
+        self._hire()
         self._share()
         self._allocate()
+
+    def _hire(self) -> None:
+        """Have threads, which begin with their first work and end with this learner."""
+        self._pool = ThreadPoolExecutor(max(1, self.workers - 1), "workbench native")
+        self._free = weakref.finalize(self, self._pool.shutdown, wait=False)
 
     def _share(self) -> None:
         """Make the network's parameters and Adam's state views of flat arrays."""
@@ -204,8 +215,15 @@ class NativeLearner:
     def _together(self, work: Callable[[int], Any]) -> Any:
         """Let every worker do `work`, worker 0 in this thread; return what that one does."""
         self._team[:] = 0
-        others = [self._pool.submit(work, worker) for worker in range(1, self.workers)]
-        result = work(0)
+        others: list[Future[Any]] = []
+        try:
+            others.extend(self._pool.submit(work, worker) for worker in range(1, self.workers))
+            result = work(0)
+        except BaseException:  # an interrupt: nobody may wait for this thread
+            self._team.reshape(COUNTERS, -1)[:, 0] = OVER
+            raise
+        finally:
+            wait(others)
         for other in others:
             other.result()
         return result
@@ -246,16 +264,17 @@ class NativeLearner:
         """Return what every worker learns with; see `update.learn`."""
         algorithm = self.algorithm
         group = algorithm.optimiser.param_groups[0]
+        value, target = (self.blocks[BLOCKS.index(name)].mean() for name in ("value", "target"))
         return (
             order,
             shifts,
-            -(-self._count // algorithm.minibatches),
+            algorithm.minibatches,
             self._horizon,
             self.source.env.lanes,
             self.parameters,
             self.network,
             self.blocks,
-            tuple(map(np.float32, (algorithm.clip, bonus, algorithm.value_coefficient))),
+            tuple(map(np.float32, (algorithm.clip, bonus, algorithm.value_coefficient, target, value - target))),
             (*map(float, (rate, *group["betas"], group["eps"], algorithm.max_gradient_norm)),),
             self._means,
             self._squares,
@@ -303,5 +322,7 @@ class NativeLearner:
         self.episodes.forget()
 
     def close(self) -> None:
-        """End the threads."""
+        """End the threads; further work has new ones."""
         self._pool.shutdown()
+        self._free.detach()
+        self._hire()

@@ -106,7 +106,7 @@ class NativeVectorEnvironment(VectorEnv[Any, Any, Any]):
         self._seed = check_seed(seed)
         self._reset, self._step = _kernels(environment, target, threads > 1)
         self.time_limit = environment.time_limit if time_limit is None else check_limit(time_limit)
-        self._autoreset = autoreset
+        self.target, self.autoreset = target, autoreset
         self._copy_results = copy
         self.buffers = Buffers(environment, lanes)
         self.active = np.ones(lanes, np.bool_)
@@ -195,13 +195,13 @@ class NativeVectorEnvironment(VectorEnv[Any, Any, Any]):
             InputError: If the actions have another shape or kind, or lie outside the action space.
         """
         self._take(actions)
-        self._step(self.buffers, self.time_limit, self._autoreset)
+        self._step(self.buffers, self.time_limit, self.autoreset)
         info = self._extras()
         if self.environment.agents > 1:
             np.mean(self.agent_reward, axis=1, out=self.reward)
             np.all(self.agent_terminated, axis=1, out=self.terminated)
             info.update(agent_reward=self.agent_reward, agent_terminated=self.agent_terminated)
-        if self._autoreset:
+        if self.autoreset:
             info.update(final_obs=self._final_shown, _final_obs=self.terminated | self.truncated)
         if self.environment.has("cost"):
             info["cost"] = self.cost

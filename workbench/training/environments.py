@@ -31,6 +31,8 @@ def environment_for(env: Any, lanes: int | None, backend: str, workers: int | No
     """Return the vector environment to train in: `env` itself if it is one, else lanes of it; see `Trainer`."""
     if is_built(env):
         found = envs.adopt(env)
+        if isinstance(env, envs.NativeVectorEnvironment) and not env.autoreset:
+            raise InputError(f"env of {env.id!r} does not reset lanes that end; build it with autoreset=True.")
         if lanes not in (None, found.lanes):
             raise InputError(f"lanes={lanes} does not fit env, which has {found.lanes}; leave lanes out.")
         if backend not in ("auto", *LEARNERS) or workers is not None:

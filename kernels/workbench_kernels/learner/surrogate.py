@@ -43,7 +43,21 @@ SEEN = 3 * LANES
 
 
 def surrogate(
-    work, values, slope, scratch, picked, lanes, mean, inverse, scale, clip, value_coefficient, tallies, into
+    work,
+    values,
+    slope,
+    scratch,
+    picked,
+    lanes,
+    mean,
+    inverse,
+    scale,
+    clip,
+    value_coefficient,
+    centre,
+    bias,
+    tallies,
+    into,
 ):
     """Write the gradient of PPO's loss (Schulman et al. 2017, eq. 9) in log-probabilities and values, and add the logs.
 
@@ -54,6 +68,8 @@ def surrogate(
         mean, inverse: float32, of the minibatch's advantages: the mean, and one over the standard deviation.
         scale: float32, one over the transitions of the minibatch.
         clip, value_coefficient: float32, of PPO.
+        centre, bias: float32, near the targets and near the errors: what is logged of these are distances from them, so
+            that the squares keep their digits.
         tallies, into: float64; nine sums are added from `into` on, as `LOGS` orders them.
     """
     top, first = np.uintp(scratch + SLOPE * LANES), np.uintp(scratch + FIRST_LOG * LANES)
@@ -73,8 +89,10 @@ def surrogate(
         error = work[values + lane] - wanted
         work[slope + lane] = value_coefficient * error * scale
         work[first + VALUE + lane] = HALF * error * error
-        work[first + TARGET + lane] = wanted
-        work[first + TARGET_SQUARE + lane] = wanted * wanted
+        distance = wanted - centre
+        work[first + TARGET + lane] = distance
+        work[first + TARGET_SQUARE + lane] = distance * distance
+        error -= bias
         work[first + ERROR + lane] = error
         work[first + ERROR_SQUARE + lane] = error * error
     for lane in range(counted, LANE_COUNT):

@@ -71,7 +71,7 @@ def share_gradient(
 ):  # fmt: skip
     """Sum the gradient and the logs of one share of a minibatch; see `learn`."""
     inputs, width, depth, outputs, activation = network
-    clip, entropy_coefficient, value_coefficient = settings
+    clip, entropy_coefficient, value_coefficient, centre, bias = settings
     own = parameters_of(inputs, width, depth, outputs)
     size = own + PARAMETERS * (outputs - 1)
     numbers = outputs - 1 if PARAMETERS else 1
@@ -92,8 +92,8 @@ def share_gradient(
         forward(parameters, picked, SEEN, work, inputs, width, depth, outputs, activation)
         judge(work, results, scratch, outputs - 1, parameters, own, picked_action, 0)
         surrogate(
-            work, values, slope, scratch, picked, counted, mean, inverse, scale, clip, value_coefficient, sums,
-            share * LOG_ROWS,
+            work, values, slope, scratch, picked, counted, mean, inverse, scale, clip, value_coefficient, centre,
+            bias, sums, share * LOG_ROWS,
         )  # fmt: skip
         slopes(
             work, results, delta, scratch, outputs - 1, parameters, own, picked_action, 0, counted,
@@ -147,8 +147,8 @@ def adam(parameters, gradient, size, scale, mean, square, steps, learning_rate, 
 
 
 def learn(
-    leads, order, shifts, size, horizon, lanes, parameters, network, blocks, settings, optimiser, mean, square, steps,
-    gradient, sums, team, work, picked, picked_action,
+    leads, order, shifts, minibatches, horizon, lanes, parameters, network, blocks, settings, optimiser, mean, square,
+    steps, gradient, sums, team, work, picked, picked_action,
 ):  # fmt: skip
     """Learn from the blocks in `order`, minibatch after minibatch; every thread of a team runs this.
 
@@ -157,10 +157,10 @@ def learn(
         order: int64 [epochs, blocks], each row a permutation.
         shifts: int32 [epochs, tiles * L] in [0, T): how many steps later than the block's each lane's transition is,
             the first step following the last.
-        size: Blocks of a minibatch; the last of an epoch holds the rest.
+        minibatches: Parts of an epoch, as equal as can be; at most the blocks.
         horizon, lanes: T and B; lanes beyond B do not count.
         parameters, network, blocks: As in `rollout.rollout`; the parameters are written.
-        settings: Clip, entropy coefficient and value coefficient, float32.
+        settings: Clip, entropy coefficient, value coefficient, and `surrogate`'s centre and bias; float32.
         optimiser: Learning rate, beta 1, beta 2, epsilon and the norm that the gradient is scaled down to; float64.
         mean, square: float32 [P], of Adam.
         steps: Adam's steps so far.
@@ -179,8 +179,8 @@ def learn(
     taken, transitions, norms = 0, 0, 0.0
     for epoch in range(order.shape[0]):
         row, shift = order[epoch], shifts[epoch]
-        for start in range(0, row.shape[0], size):
-            stop = min(start + size, row.shape[0])
+        for part in range(minibatches):
+            start, stop = part * row.shape[0] // minibatches, (part + 1) * row.shape[0] // minibatches
             held, middle, deviation = moments(row, start, stop, shift, horizon, lanes, blocks[6])
             if leads:
                 advance(team, STARTED)

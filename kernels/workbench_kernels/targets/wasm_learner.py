@@ -43,15 +43,16 @@ def roll(
 
 
 def train(
-    order, shifts, size, horizon, lanes, parameters, inputs, width, depth, outputs, activation, blocks, clip, bonus,
-    worth, rate, beta_1, beta_2, epsilon, norm, mean, square, steps, gradient, sums, team, work, picked, picked_action,
+    order, shifts, minibatches, horizon, lanes, parameters, inputs, width, depth, outputs, activation, blocks, clip,
+    bonus, worth, centre, bias, rate, beta_1, beta_2, epsilon, norm, mean, square, steps, gradient, sums, team, work,
+    picked, picked_action,
 ):  # fmt: skip
     """Learn from what `roll` remembered."""
     for counter in range(3):
         team[counter] = 0
-    network, settings = (inputs, width, depth, outputs, activation), (clip, bonus, worth)
+    network, settings = (inputs, width, depth, outputs, activation), (clip, bonus, worth, centre, bias)
     learn(
-        True, order, shifts, size, horizon, lanes, parameters, network, blocks, settings,
+        True, order, shifts, minibatches, horizon, lanes, parameters, network, blocks, settings,
         (rate, beta_1, beta_2, epsilon, norm), mean, square, steps, gradient, sums, team, work, picked, picked_action,
     )  # fmt: skip
 
@@ -120,7 +121,7 @@ class _Emitter:
 
     def learn_arguments(self, builder: Any, lanes: Any, learner: Any, *rest: Any) -> list[Any]:
         """Return what `train` takes."""
-        *shape, epochs, size = (builder.zext(x, LONG) for x in (lanes, *rest[:6]))
+        *shape, epochs, minibatches = (builder.zext(x, LONG) for x in (lanes, *rest[:6]))
         numbers, steps = rest[6:-1], builder.zext(rest[-1], LONG)
         lanes, horizon, w, d, act = shape
         a = self.arrays(builder, learner)
@@ -130,7 +131,7 @@ class _Emitter:
         shifts = self.array(builder, learner, "shifts", SHIFTS, epochs, padded)
         network = (self.inputs, w, d, self.outputs, act)
         last = (a["mean"], a["square"], steps, *(a[name] for name in LAST))
-        first = (order, shifts, size, horizon, lanes, a["parameters"])
+        first = (order, shifts, minibatches, horizon, lanes, a["parameters"])
         return [*first, *network, self.group(builder, a, BLOCKS), *numbers, *last]
 
     def add_learn(self) -> None:
@@ -140,9 +141,9 @@ class _Emitter:
         driver = drivers.bind(update.learn, 0, share_gradient=share, PARAMETERS=self.policy.PARAMETERS)
         long, kinds = types.int64, self.kinds
         shape = (ORDERS, SHIFTS, long, long, long, kinds["parameters"], *[long] * 5, self.tuple_of(BLOCKS))
-        numbers = (*[types.float32] * 3, *[types.float64] * 5)
+        numbers = (*[types.float32] * 5, *[types.float64] * 5)
         signature = (*shape, *numbers, kinds["mean"], kinds["square"], long, *(kinds[name] for name in LAST))
-        parameters = [INT] * 8 + [FLOAT] * 3 + [DOUBLE] * 5 + [INT]
+        parameters = [INT] * 8 + [FLOAT] * 5 + [DOUBLE] * 5 + [INT]
         self.module.export("learn", train, {"learn": driver}, signature, parameters, self.learn_arguments)
 
 
