@@ -7,6 +7,8 @@ import numpy as np
 import pytest
 import torch
 
+import workbench as wb
+import workbench.functional as F
 from tests.algorithms.test_ppo import CPU, ppo
 from tests.envs.emulation.guests import Masked, Scripted
 from tests.oracles import returns as oracle
@@ -16,6 +18,7 @@ from workbench.data import Batch, RolloutSource
 from workbench.data.segments import Segments
 from workbench.envs import make
 from workbench.errors import InputError, UnknownNameError
+from workbench.hyperparameters import declared
 from workbench.optimisers import MuonAdam
 from workbench.spaces import SpaceTree
 from workbench.spec import EnvironmentSpec
@@ -458,6 +461,74 @@ def test_a_compiled_network_gives_the_same(monkeypatch, backend):
             torch.testing.assert_close(ours[name], x, rtol=1e-4, atol=1e-5)
 
 
+def test_vtraces_gradient_holds_the_ratio_to_what_acted_once():
+    env = make("CartPole-v1", 16)
+    algorithm = ppo(env, advantage="vtrace", normalise_return=False, clip=0.2, value_coefficient=0.0)
+    algorithm.entropy_coefficient = 0.0
+    rollout = Batch(**{name: x.clone() for name, x in collected(algorithm, env).fields.items()})
+    moved(algorithm, 0.2)
+    policy, value, _ = algorithm.model(rollout.observation.flatten(0, 1))
+    log_prob, value = policy.log_prob(rollout.action.flatten()), value.detach().view_as(rollout.reward)
+    ratio = (log_prob.detach().view_as(value) - rollout.log_prob).exp()
+    assert ((ratio - 1).abs() > algorithm.clip).float().mean() > 0.1  # the clip must not look back at what acted
+    with torch.no_grad():
+        following = torch.cat([value[1:], algorithm.model.value(rollout.last_observation)[None]])
+        following.view(-1)[rollout.final_index] = algorithm.model.value(rollout.final_observation)
+    ends = rollout.terminated, rollout.truncated
+    _, advantage = F.vtrace(ratio, rollout.reward, value, following, *ends, algorithm.gamma, algorithm.gae_lambda, 1, 1)
+    weights = [x for name, x in algorithm.model.named_parameters() if "value" not in name]
+    published = torch.autograd.grad(-(advantage.flatten() * log_prob).mean(), weights, allow_unused=True)
+    everything = torch.arange(rollout.reward.numel())
+    batch = Segments(algorithm.prepare(rollout), 1).take(algorithm.trained_on, everything)
+    loss, _, _ = algorithm._loss(batch, rollout.reward.numel())
+    ours = torch.autograd.grad(loss, weights, allow_unused=True)
+    for one, other in zip(ours, published, strict=True):
+        if other is not None:
+            torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-6)
+
+
+LIVE = {
+    "rho_clip": ({"advantage": "vtrace"}, 0.3),
+    "c_clip": ({"advantage": "vtrace"}, 0.3),
+    "kl_target": ({"kl_penalty": 1.0}, 1e-6),
+    "priority_correction": ({"priority": 0.9}, 1.0),
+    "gamma": ({"normalise_return": True, "gae_lambda": 0.0, "value_coefficient": 0.0}, 0.5),
+    "kl_stop": ({}, 1e-9),
+    "dual_clip": ({"learning_rate": 0.1}, 1.0),
+    "max_gradient_norm": ({}, 1e-3),
+    "value_clip": ({"learning_rate": 0.1}, 1e-3),
+}
+"""What a live hyperparameter matters beside, and a value that it is changed to; else half of what it is."""
+
+
+@pytest.mark.parametrize("name", [name for name, each in declared(PPO).items() if each.live])
+def test_every_live_hyperparameter_takes_effect_while_training_goes_on(name, tmp_path):
+    settings, value = LIVE.get(name, ({}, None))
+    ends = []
+    for changed in (False, True):
+        algorithm = PPO(horizon=16, width=16, minibatches=2, **settings)
+        run_dir = tmp_path / str(changed)
+        trainer = wb.Trainer("CartPole-v1", algorithm, lanes=16, seed=3, backend="torch", run_dir=run_dir)
+        trainer.train(16 * 16)
+        if changed:
+            setattr(algorithm, name, (getattr(algorithm, name) / 2 or 0.9) if value is None else value)
+        trainer.train(3 * 16 * 16)
+        trainer.close()
+        ends.append(torch.cat([x.detach().flatten() for x in algorithm.model.parameters()]))
+    assert not torch.equal(*ends)
+
+
+def test_priorities_that_come_later_are_of_segments_too():
+    env = make("CartPole-v1", 8)
+    algorithm = ppo(env, priority=0.0)
+    rollout = collected(algorithm, env)
+    sizes = []
+    for priority in (0.0, 0.5):
+        algorithm.priority = priority
+        sizes.append(len(Segments(rollout, algorithm._length)))
+    assert sizes == [8 * 32, 8 * 2]
+
+
 def test_muon_follows_hidden_matrices_and_adam_is_the_default():
     env = make("CartPole-v1", 8)
     algorithm = ppo(env, update_rule="muon", learning_rate_schedule="linear")
@@ -474,7 +545,7 @@ def test_muon_follows_hidden_matrices_and_adam_is_the_default():
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"dual_clip": 0.5}, r"PPO.dual_clip=0.5 is not above 1; pass 3, or 0 for none."),
+        ({"dual_clip": 0.5}, r"PPO.dual_clip=0.5 is out of range; choose a value of 0, or from 1 to 100"),
         ({"update_rule": "muon", "depth": 1}, r"PPO.update_rule='muon' has no matrix between hidden layers"),
         ({"network": "lstm", "minibatches": 5}, r"PPO.minibatches=5 is more than the 4 segments of 16 steps"),
         ({"squashed": True}, r"action space .* has no bounds for component 0; PPO squashes"),

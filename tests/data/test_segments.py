@@ -82,11 +82,19 @@ def test_pieces_together_are_the_whole(carry, count):
 
 def test_shuffling_takes_every_segment_once():
     draws = [chosen for chosen, _ in shuffled(10, 4, torch.Generator().manual_seed(0), torch.device("cpu"))]
-    assert [len(chosen) for chosen in draws] == [4, 4, 2]
+    assert [len(chosen) for chosen in draws] == [3, 3, 2, 2]
     order = torch.cat(draws).tolist()
     assert sorted(order) == list(range(10))
     assert order != list(range(10))
     assert list(shuffled(0, 4, torch.Generator(), torch.device("cpu"))) == []
+
+
+@pytest.mark.parametrize(("count", "parts"), [(10, 4), (33, 16), (65, 16), (3, 4), (0, 4)])
+def test_parts_are_as_many_as_asked_for_and_as_equal_as_can_be(count, parts):
+    sizes = [len(chosen) for chosen, _ in shuffled(count, parts, torch.Generator(), torch.device("cpu"))]
+    assert len(sizes) == min(count, parts)
+    assert sum(sizes) == count
+    assert max(sizes, default=0) - min(sizes, default=0) <= 1
 
 
 def test_priorities_draw_in_proportion_and_importances_put_it_right():

@@ -89,6 +89,14 @@ def test_a_squashed_normal_starts_nearly_uniform_and_stays_between_its_spreads()
     torch.testing.assert_close(spread[:, 0], torch.tensor([-5.0, 2.0, -1.5]))
 
 
+@pytest.mark.parametrize("squashed", [False, True])
+@pytest.mark.parametrize("std", [0.1, 0.5])
+def test_the_first_spread_is_what_was_asked_for(squashed, std):
+    head = head_for(S.Box(-1, 1, (1,)), "PPO", squashed, std)
+    policy = head(torch.zeros(1, head.outputs))
+    assert (policy.base if squashed else policy).log_std.exp().item() == pytest.approx(std, rel=0.05)
+
+
 def test_a_mixed_action_is_a_row_that_comes_apart_for_the_environment():
     head = head_for(BOTH, "PPO")
     sample = head(torch.zeros(6, 7)).sample(generator())

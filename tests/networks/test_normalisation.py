@@ -49,7 +49,7 @@ def test_a_normaliser_without_an_update_changes_nothing():
     x = torch.randn(5, 3) * 100
     assert ObservationNormaliser(3)(x).tolist() == x.tolist()
     reward = torch.randn(4, 2)
-    assert ReturnNormaliser(2, 0.9).normalise(reward[:0], reward[:0] > 0).shape == (0, 2)
+    assert ReturnNormaliser(2).normalise(reward[:0], reward[:0] > 0, 0.9).shape == (0, 2)
     assert Moments(2).std().tolist() == [1.0, 1.0]
 
 
@@ -88,7 +88,7 @@ def test_statistics_travel_in_place_and_are_made_in_inference_too():
     other = ObservationNormaliser(2)
     other.load_state_dict(normaliser.state_dict())
     assert other(x).tolist() == normaliser(x).tolist()
-    assert ReturnNormaliser(3, 0.9).state_dict().keys() == {"running", *places}
+    assert ReturnNormaliser(3).state_dict().keys() == {"running", *places}
 
 
 class Recorded(gymnasium.Env):
@@ -131,9 +131,9 @@ def test_rewards_come_out_as_gymnasiums():
     theirs.reset()
     for _ in range(2100):
         reward = theirs.step(0)[1]
-    normaliser, rewards = ReturnNormaliser(1, 0.9), torch.tensor(raw.rewards)[:, None]
+    normaliser, rewards = ReturnNormaliser(1), torch.tensor(raw.rewards)[:, None]
     ended = (torch.arange(1, 2101) % 7 == 0)[:, None]
-    parts = [normaliser.normalise(rewards[k : k + 300], ended[k : k + 300]) for k in range(0, 2100, 300)]
+    parts = [normaliser.normalise(rewards[k : k + 300], ended[k : k + 300], 0.9) for k in range(0, 2100, 300)]
     # Gymnasium goes on with a return after the end of an episode, but for the step that ends it.
     assert parts[-1][-1].item() == pytest.approx(reward, rel=0.1)
     returns, running = [], 0.0
@@ -146,10 +146,11 @@ def test_rewards_come_out_as_gymnasiums():
 def test_returns_run_over_calls_and_start_anew_with_episodes():
     draw = np.random.default_rng(1)
     reward, ended, valid = draw.normal(2, 1, (30, 4)), draw.random((30, 4)) < 0.2, draw.random((30, 4)) < 0.7
-    normaliser, running, returns = ReturnNormaliser(4, 0.95), np.zeros(4), []
+    normaliser, running, returns = ReturnNormaliser(4), np.zeros(4), []
     for rows in (slice(0, 12), slice(12, 30)):
         inputs = (torch.from_numpy(x[rows]) for x in (reward.astype(np.float32), ended, valid))
-        found = normaliser.normalise(*inputs)
+        reward_part, ended_part, valid_part = inputs
+        found = normaliser.normalise(reward_part, ended_part, 0.95, valid_part)
         for t in range(*rows.indices(30)):
             for lane in np.flatnonzero(valid[t]):
                 running[lane] = 0.95 * running[lane] + np.float32(reward[t, lane])
@@ -163,4 +164,4 @@ def test_returns_run_over_calls_and_start_anew_with_episodes():
 def test_rare_rewards_are_clipped():
     reward = torch.zeros(5_000, 1)
     reward[-1] = 1e3
-    assert ReturnNormaliser(1, 0.99).normalise(reward, reward > 0).max() == 10.0
+    assert ReturnNormaliser(1).normalise(reward, reward > 0, 0.99).max() == 10.0

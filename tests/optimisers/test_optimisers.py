@@ -111,3 +111,11 @@ def test_a_penalty_doubles_above_and_halves_below(divergence, factor):
     penalty = AdaptivePenalty(0.3)
     penalty.adapt(divergence, 0.01)
     assert penalty.coefficient == pytest.approx(0.3 * factor)
+
+
+@pytest.mark.parametrize(("divergence", "end"), [(1.0, 1e4), (0.0, 1e-4)])
+def test_the_weight_of_a_penalty_stays_where_it_can_come_back_from(divergence, end):
+    penalty = AdaptivePenalty(1.0)
+    for _ in range(2000):
+        penalty.adapt(divergence, 0.01)
+    assert penalty.coefficient == end

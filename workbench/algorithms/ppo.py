@@ -55,7 +55,7 @@ class PPO:
     rho_clip: float = hyperparameter(1.0, low=0.0, high=10.0, live=True, help="of V-trace, on the ratio in the error")
     c_clip: float = hyperparameter(1.0, low=0.0, high=10.0, live=True, help="of V-trace, on the ratio in the trace")
     value_clip: float = hyperparameter(0.0, low=0.0, high=1e3, live=True, help="on the value, around the old; 0: none")
-    dual_clip: float = hyperparameter(0.0, low=0.0, high=100.0, live=True, help="on bad actions, above 1; 0: none")
+    dual_clip: float = hyperparameter(0.0, low=1.0, high=100.0, off=True, live=True, help="on bad actions; 0: none")
     kl_stop: float = hyperparameter(0.0, low=0.0, high=10.0, live=True, help="nats that end a rollout's use; 0: none")
     kl_penalty: float = hyperparameter(0.0, low=0.0, high=100.0, help="first weight of the KL in the loss; 0: none")
     kl_target: float = hyperparameter(0.01, low=1e-6, high=1.0, log=True, live=True, help="nats the weight adapts to")
@@ -112,14 +112,12 @@ class PPO:
             generator=initial,
             owner="PPO",
         ).to(device)
-        ordered = self.model.carry_size > 0 or self.priority > 0.0
-        self._length = min(self.segment, self.horizon) if ordered else 1
         self._check(spec.lanes * self.processes.size)
         if self.update_rule == "muon":
             self.optimiser: Any = MuonAdam(self.model, self.learning_rate)
         else:
-            self.optimiser = torch.optim.Adam(self.model.parameters(), lr=self.learning_rate, eps=1e-5)
-        self.returns = ReturnNormaliser(spec.lanes, self.gamma).to(device)
+            self.optimiser = torch.optim.Adam(self.model.parameters(), lr=self.learning_rate, eps=1e-5, fused=True)
+        self.returns = ReturnNormaliser(spec.lanes).to(device)
         self.penalty = AdaptivePenalty(self.kl_penalty)
         self.scale = LossScale(enabled=self.precision == "float16")
         self.action_generator = self.processes.generator(device).manual_seed(seeds["actions"])
@@ -140,10 +138,14 @@ class PPO:
                 f"PPO.minibatches={self.minibatches} is more than the {pieces} {what} of a rollout; lower it, or "
                 f"raise lanes or horizon."
             )
-        if 0.0 < self.dual_clip <= 1.0:
-            raise InputError(f"PPO.dual_clip={self.dual_clip} is not above 1; pass 3, or 0 for none.")
         if self.update_rule == "muon" and not hidden_matrices(self.model):
             raise InputError("PPO.update_rule='muon' has no matrix between hidden layers to follow; raise depth to 2.")
+
+    @property
+    def _length(self) -> int:
+        """Steps that are learned from in one piece."""
+        ordered = self.model.carry_size > 0 or self.priority > 0.0
+        return min(self.segment, self.horizon) if ordered else 1
 
     def source(self, env: VectorEnvironment, device: torch.device, seed: int) -> RolloutSource:
         """Return where this algorithm's batches come from."""
@@ -196,6 +198,9 @@ class PPO:
     def prepare(self, rollout: Batch) -> Batch:
         """Return the rollout with `advantage`, the value's `target` and the `value` they start from, [T, B].
 
+        V-trace's advantage holds the ratio of the present policy over the one that acted: the surrogate's ratio then
+        starts from the present policy, whose `log_prob` takes the place of the other's.
+
         The successor's value is the next step's, but for the episodes cut by a time limit: theirs is the value of the
         observation they were cut at, with the carry of before the reset. A terminated episode has none.
         """
@@ -205,31 +210,32 @@ class PPO:
         with self._autocast:
             last_value = self.model.value(rollout.last_observation, carry)
             final_value = self.model.value(rollout.final_observation, after)
-        ratio, value = self._corrected(rollout) if self.advantage == "vtrace" else (None, rollout.value)
+        log_prob, value = self._present(rollout) if self.advantage == "vtrace" else (rollout.log_prob, rollout.value)
         next_value = torch.cat([value[1:], last_value[None]])
         next_value.view(-1)[rollout.final_index] = final_value
         ends = rollout.terminated, rollout.truncated
         reward = rollout.reward
         if self.normalise_return:
-            reward = self.returns.normalise(reward, ends[0] | ends[1], rollout.fields.get("valid"))
+            reward = self.returns.normalise(reward, ends[0] | ends[1], self.gamma, rollout.fields.get("valid"))
         known = (reward, value, next_value, *ends, self.gamma, self.gae_lambda)
-        if ratio is None:
+        if self.advantage == "gae":
             advantage = F.gae(*known)
             target = advantage + value
         else:
-            target, advantage = F.vtrace(ratio, *known, self.rho_clip, self.c_clip)
-        return Batch(**rollout.fields | {"value": value, "advantage": advantage, "target": target})
+            target, advantage = F.vtrace((log_prob - rollout.log_prob).exp(), *known, self.rho_clip, self.c_clip)
+        made = {"log_prob": log_prob, "value": value, "advantage": advantage, "target": target}
+        return Batch(**rollout.fields | made)
 
-    def _corrected(self, rollout: Batch) -> tuple[Tensor, Tensor]:
-        """Return the present policy's ratio over the one that acted, and the present value, [T, B] each."""
+    def _present(self, rollout: Batch) -> tuple[Tensor, Tensor]:
+        """Return the present policy's log-probabilities of what was done, and the present values, [T, B] each."""
         cut = Segments(rollout, self._length)
         batch = cut.take(self.judged_on, torch.arange(len(cut), device=cut.rows.device))
         log_prob, _, value = self._judge(batch)
         rows = cut.rows[cut.inside]
-        ratio, values = torch.ones_like(rollout.value), rollout.value.clone()
-        ratio.view(-1)[rows] = (log_prob - packed(batch, "log_prob")).exp()
+        log_probs, values = rollout.log_prob.clone(), rollout.value.clone()
+        log_probs.view(-1)[rows] = log_prob
         values.view(-1)[rows] = value
-        return ratio, values
+        return log_probs, values
 
     def _judge(self, batch: Batch) -> tuple[Tensor, ...]:
         """Return log-probabilities, entropies and values of the transitions inside, [N] each."""
@@ -244,12 +250,12 @@ class PPO:
     def _draws(self, cut: Segments, rollout: Batch) -> Iterator[Draw]:
         """Yield the segments of each minibatch of one pass."""
         count, lanes = len(cut) * self.processes.size, rollout.reward.shape[1]
-        size = max(1, -(-count // self.minibatches))
         if not self.priority:
-            draws = shuffled(count, size, self.shuffle_generator, cut.rows.device)
+            draws = shuffled(count, self.minibatches, self.shuffle_generator, cut.rows.device)
             return ((self.processes.own(chosen, lanes), None) for chosen, _ in draws)
         weight = torch.where(cut.inside, rollout.advantage.abs().flatten()[cut.rows], 0.0).sum(0)
         correction = self.priority_correction + (1.0 - self.priority_correction) * self.progress
+        size = max(1, -(-count // self.minibatches))
         return prioritised(weight, self.priority, correction, size, self.minibatches, self.shuffle_generator)
 
     def batches(self, rollout: Batch) -> Iterator[Batch]:

@@ -85,10 +85,10 @@ def pieces(batch: Batch, count: int) -> list[Batch]:
     return [Batch(**{name: part[k] for name, part in parts.items()}) for k in range(count)]
 
 
-def shuffled(count: int, size: int, generator: torch.Generator, device: torch.device) -> Iterator[Draw]:
-    """Yield `count` segments in random disjoint parts of `size`, the last one a rest."""
+def shuffled(count: int, parts: int, generator: torch.Generator, device: torch.device) -> Iterator[Draw]:
+    """Yield `count` segments in `parts` random disjoint parts, as equal as can be; each its own if there are fewer."""
     order = torch.randperm(count, generator=generator)
-    for chosen in order.split(size) if count else ():
+    for chosen in order.tensor_split(min(parts, count)) if count else ():
         yield chosen.to(device), None
 
 
@@ -98,7 +98,7 @@ def prioritised(
     """Yield `draws` times `size` segments, drawn with probabilities p ~ priority**exponent, with replacement.
 
     Their importance is (S * p)**-correction (Schaul et al. 2016, arXiv:1511.05952, section 3.4): with a correction of
-    1, means are those of all segments.
+    1, means of what is weighted with it are those of all segments.
 
     Args:
         priority: [S] float32, not negative.

@@ -102,12 +102,13 @@ class SquashedNormalHead(nn.Module):
     Args:
         space: The Box.
         owner: Who asks, for the error.
+        initial_std: About what the normal distributions begin with, before the tanh.
 
     Raises:
         InputError: If a component lacks a bound.
     """
 
-    def __init__(self, space: Any, owner: str = "SquashedNormalHead") -> None:
+    def __init__(self, space: Any, owner: str = "SquashedNormalHead", initial_std: float = 1.0) -> None:
         super().__init__()
         open_ended = ~(np.isfinite(space.low) & np.isfinite(space.high)).reshape(-1)
         if open_ended.any():
@@ -117,10 +118,12 @@ class SquashedNormalHead(nn.Module):
             )
         self.outputs = 2 * math.prod(space.shape)
         self.outward = Bounds(space)
+        self._first = math.log(initial_std)
 
     def forward(self, out: Tensor, mask: Tensor | None = None) -> SquashedNormal:  # noqa: ARG002
         """Make a distribution of `out` [N, 2 K]: means, then log_stds before a smooth bound that leaves 0 near 0."""
         mean, spread = full(out).chunk(2, -1)
+        spread = spread + self._first
         middle, half = sum(LOG_STD) / 2, (LOG_STD[1] - LOG_STD[0]) / 2
         return SquashedNormal(mean, middle + half * torch.tanh((spread - middle) / half))
 
@@ -160,7 +163,7 @@ def head_for(space: Any, owner: str, squashed: bool = False, initial_std: float 
         space: Discrete, MultiDiscrete, Box, or a Dict of `discrete` (MultiDiscrete) and `continuous` (Box).
         owner: Who asks, for the error.
         squashed: Whether numbers are squashed into their bounds, and not clipped.
-        initial_std: Of numbers that are not squashed, see `NormalHead`.
+        initial_std: Of numbers, before they are squashed if they are; see `NormalHead`.
 
     Raises:
         InputError: If there is none for it, or numbers to be squashed lack a bound.
@@ -168,7 +171,7 @@ def head_for(space: Any, owner: str, squashed: bool = False, initial_std: float 
     if isinstance(space, gymnasium.spaces.Discrete | gymnasium.spaces.MultiDiscrete):
         return CategoricalHead(space)
     if isinstance(space, gymnasium.spaces.Box) and np.issubdtype(space.dtype, np.floating):
-        return SquashedNormalHead(space, owner) if squashed else NormalHead(space, initial_std)
+        return SquashedNormalHead(space, owner, initial_std) if squashed else NormalHead(space, initial_std)
     if isinstance(space, gymnasium.spaces.Dict) and set(space.spaces) == {"discrete", "continuous"}:
         return MixedHead(space, head_for(space["continuous"], owner, squashed, initial_std))
     raise InputError(

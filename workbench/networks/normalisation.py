@@ -94,31 +94,30 @@ class ReturnNormaliser(nn.Module):
 
     Args:
         lanes: B.
-        gamma: Discount per step.
         clip: Of the rewards that come out.
     """
 
     running: Tensor
 
-    def __init__(self, lanes: int, gamma: float, clip: float = 10.0) -> None:
+    def __init__(self, lanes: int, clip: float = 10.0) -> None:
         super().__init__()
         self.moments = Moments(1)
         self.register_buffer("running", torch.zeros(lanes, dtype=torch.float64))
-        self.gamma = gamma
         self.clip = clip
 
     @torch.no_grad()
-    def normalise(self, reward: Tensor, ended: Tensor, valid: Tensor | None = None) -> Tensor:
+    def normalise(self, reward: Tensor, ended: Tensor, gamma: float, valid: Tensor | None = None) -> Tensor:
         """Count T further steps, then return their rewards normalised.
 
         Args:
             reward: [T, B].
             ended: [T, B] bool, where an episode ends with the step.
+            gamma: Discount per step.
             valid: [T, B] bool, which steps there are; all if None.
         """
         returns = torch.empty(reward.shape, dtype=torch.float64, device=reward.device)
         for t in range(len(reward)):
-            after = self.gamma * self.running + reward[t]
+            after = gamma * self.running + reward[t]
             returns[t] = after if valid is None else torch.where(valid[t], after, self.running)
             self.running.copy_(returns[t].masked_fill(ended[t] if valid is None else ended[t] & valid[t], 0.0))
         self.moments.update((returns.flatten() if valid is None else returns[valid])[:, None])
