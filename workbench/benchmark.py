@@ -318,7 +318,7 @@ def training(
     repeats: int = REPEATS,
     **hyperparameters: Any,
 ) -> Result:
-    """Measure PPO end to end: a `Trainer` collects, learns and writes its metrics; the first iterations do not count.
+    """Measure PPO end to end: a `Trainer` collects and learns; the first iterations do not count.
 
     Args:
         environment_id, lanes, seconds, seed, repeats: As in `random_policy`.
