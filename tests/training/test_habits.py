@@ -155,6 +155,22 @@ def test_resuming_from_before_the_best_forgets_it_and_from_after_keeps_it(tmp_pa
         shutil.copytree(tmp_path / "copy", made.run_dir)
 
 
+@pytest.mark.parametrize("which", ["last", "best"])
+def test_saving_what_was_loaded_into_its_run_leaves_the_best_and_what_was_saved(which, tmp_path):
+    made = wb.Trainer("CartPole-v1", wb.PPO(horizon=8), lanes=16, run_dir=tmp_path / "run", evaluate_every=1 << 20)
+    made.train(128)
+    made._care.checkpoint({"mean_return": 9.0, "measured_by": "evaluation"})
+    for _ in range(3):
+        made.train(128)
+    best = best_of(made.run_dir)
+    loaded = wb.load(made.run_dir, which=which, keep_last=1)
+    loaded.save(made.run_dir)
+    assert best_of(made.run_dir) == best
+    assert best["steps"] == 128
+    saved = f"{128:015d}.2" if which == "best" else f"{512:015d}.1"
+    assert saved in [path.name for path in checkpoints_of(made.run_dir)]
+
+
 def test_which_is_loaded(tmp_path):
     made = wb.Trainer(
         "CartPole-v1", wb.PPO(horizon=8), lanes=16, run_dir=tmp_path / "run", evaluate_every=256, keep_last=3

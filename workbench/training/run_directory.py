@@ -137,9 +137,13 @@ class RunDirectory:
         self.path = path
         self.keep_last = keep_last
         self.loaded = False
-        self.best: dict[str, Any] | None = None
         self._prepared = False
         self._lock: IO[bytes] | None = None
+
+    @property
+    def best(self) -> dict[str, Any] | None:
+        """What is known of the best checkpoint; see `best_of`."""
+        return best_of(self.path)
 
     def open(self, description: dict[str, Any], metrics: Metrics, steps: int) -> None:
         """Let `metrics` write here until `close`.
@@ -182,10 +186,9 @@ class RunDirectory:
 
     def _take_back(self, steps: int) -> None:
         """Remove checkpoints after `steps`."""
-        self.best = best_of(self.path)
-        if self.best is not None and self.best["steps"] > steps:
+        best = self.best
+        if best is not None and best["steps"] > steps:
             (self.path / BEST).unlink()
-            self.best = None
         _remove(path for path in checkpoints_of(self.path) if steps_of(path) > steps)
 
     def checkpoint(self, owner: Any, steps: int, about: dict[str, Any], score: dict[str, Any] | None = None) -> Path:
@@ -200,9 +203,9 @@ class RunDirectory:
         path = free_name(self.path, steps)
         save_checkpoint(owner, path, about)
         if score is not None:
-            self.best = {"checkpoint": path.name, "steps": steps, **score}
-            write_json(self.path / BEST, self.best)
-        kept = {self.best["checkpoint"]} if self.best is not None else set()
+            write_json(self.path / BEST, {"checkpoint": path.name, "steps": steps, **score})
+        best = self.best
+        kept = {path.name} if best is None else {path.name, best["checkpoint"]}
         found = checkpoints_of(self.path)
         again = [other for other in found if steps_of(other) == steps and other != path]
         newest = [other for other in found if other not in again][-self.keep_last :]
