@@ -173,6 +173,22 @@ def test_saving_twice_replaces_and_saving_over_something_else_is_refused(finishe
     assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".")] == []
 
 
+def test_what_cannot_be_replaced_stays(finished, tmp_path, monkeypatch):
+    finished.save(tmp_path / "place")
+    rename = type(tmp_path).rename
+
+    def full(self, target):
+        if Path(target).name == "place" and not self.name.endswith(".gone"):
+            raise OSError(28, "No space left on device")
+        return rename(self, target)
+
+    monkeypatch.setattr(type(tmp_path), "rename", full)
+    with pytest.raises(RunDirectoryError, match=r"place' cannot be written: .*No space left"):
+        finished.save(tmp_path / "place")
+    assert wb.load(tmp_path / "place").steps == finished.steps
+    assert [path.name for path in tmp_path.iterdir()] == ["place"]
+
+
 def test_saving_into_its_own_run_adds_a_checkpoint_and_leaves_one_of_these_steps(finished):
     before = checkpoints_of(finished.run_dir)
     finished.algorithm.clip = 0.1

@@ -204,6 +204,25 @@ def test_a_run_is_written_by_one_trainer_at_a_time(tmp_path):
     wb.load(first.run_dir).train(STEPS)
 
 
+def test_nothing_is_saved_over_a_run_that_is_being_written(tmp_path):
+    first, other = trainer(tmp_path / "run"), trained(tmp_path / "other", 1)
+    refusals = []
+
+    def meanwhile(event):
+        if isinstance(event, Progress) and not refusals:
+            with pytest.raises(RunDirectoryError, match=r"run_dir='.*run' is being written by another trainer"):
+                other.save(first.run_dir)
+            refusals.append(event)
+
+    first.subscribe(meanwhile)
+    first.train(STEPS)
+    assert len(refusals) == 1
+    assert wb.load(first.run_dir).steps == STEPS
+    other.save(first.run_dir)
+    assert wb.load(first.run_dir).steps == other.steps
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["other", "run"]
+
+
 def test_gymnasiums_environments_resume_with_their_counters_and_other_episodes(tmp_path):
     env = wb.make("CartPole-v1", 4, backend="serial")
     first = wb.Trainer(env, wb.PPO(horizon=8), run_dir=tmp_path / "gym", seed=1)

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from workbench.errors import NumericsError
-from workbench.training.files import as_json, as_safetensors, remove_folder, write_file
+from workbench.training.files import as_json, as_safetensors, remove_folder, replace_folder, write_file
 from workbench.training.saved import Scalars, Tensors, gather, walk
 
 FOLDER = "faults"
@@ -109,8 +109,7 @@ def keep_evidence(run_dir: Path, steps: int, about: dict[str, Any], batch: dict[
     try:
         write_file(hidden / "fault.json", [as_json(about)])
         write_file(hidden / "batch.safetensors", as_safetensors({name: x.cpu() for name, x in batch.items()}))
-        remove_folder(path)
-        hidden.rename(path)
+        replace_folder(path, hidden)
     finally:
         shutil.rmtree(hidden, ignore_errors=True)
     for old in sorted(folder.glob("[0-9]*"))[:-KEPT]:

@@ -122,3 +122,18 @@ def remove_folder(path: Path) -> None:
     except FileNotFoundError:
         return
     shutil.rmtree(hidden, ignore_errors=True)
+
+
+def replace_folder(path: Path, new: Path) -> None:
+    """Give the folder `new` the name `path`, and remove what has it; a kill leaves one of them whole."""
+    aside = path.with_name(f".{path.name}.gone")
+    shutil.rmtree(aside, ignore_errors=True)
+    if path.is_dir():
+        path.rename(aside)
+    try:
+        new.rename(path)
+    except OSError:
+        if aside.is_dir():
+            aside.rename(path)
+        raise
+    shutil.rmtree(aside, ignore_errors=True)

@@ -3,19 +3,21 @@
 `best.json` names the checkpoint that did best, which stays however many come after it.
 """
 
+import contextlib
 import json
+import os
 import secrets
 import shutil
 import warnings
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 from workbench.errors import CheckpointError, RunDirectoryError
 from workbench.training.checkpoints import STATE, Checkpoint, DamagedError, read_checkpoint, save_checkpoint
 from workbench.training.faults import FOLDER
-from workbench.training.files import remove_folder, write_json
+from workbench.training.files import remove_folder, replace_folder, write_json
 from workbench.training.metrics import Metrics
 
 RUN, BEST, CHECKPOINTS = "run.json", "best.json", "checkpoints"
@@ -138,7 +140,7 @@ class RunDirectory:
         self.keep_last = keep_last
         self.loaded = False
         self._prepared = False
-        self._lock: IO[bytes] | None = None
+        self._lock = contextlib.ExitStack()
 
     @property
     def best(self) -> dict[str, Any] | None:
@@ -160,7 +162,7 @@ class RunDirectory:
                     f"resume='auto', or workbench.load({str(self.path)!r})."
                 )
             _describe(self.path, description)
-        self._lock = _locked(self.path)
+        self._lock.enter_context(_locked(self.path))
         self._tidy()
         if self.loaded and not self._prepared:
             metrics.resume(self.path, steps)
@@ -171,9 +173,7 @@ class RunDirectory:
 
     def close(self) -> None:
         """Let others write here."""
-        if self._lock is not None:
-            self._lock.close()
-            self._lock = None
+        self._lock.close()
 
     def _tidy(self) -> None:
         """Remove what a kill left half-written."""
@@ -224,17 +224,16 @@ class RunDirectory:
         if target.is_dir() and any(target.iterdir()) and not is_run(target):
             raise RunDirectoryError(f"path={str(target)!r} holds something else; choose a new folder.")
         hidden = target.with_name(f".{target.name}.{secrets.token_hex(4)}")
-        try:
-            _describe(hidden, description)
-            metrics.copy_to(hidden)
-            save_checkpoint(owner, free_name(hidden, steps), about)
-            if target.is_dir():
-                remove_folder(target)
-            hidden.rename(target)
-        except OSError as error:
-            raise RunDirectoryError(f"path={str(target)!r} cannot be written: {error}; choose another.") from error
-        finally:
-            shutil.rmtree(hidden, ignore_errors=True)
+        with _locked(target) if target.is_dir() else contextlib.nullcontext():
+            try:
+                _describe(hidden, description)
+                metrics.copy_to(hidden)
+                save_checkpoint(owner, free_name(hidden, steps), about)
+                replace_folder(target, hidden)
+            except OSError as error:
+                raise RunDirectoryError(f"path={str(target)!r} cannot be written: {error}; choose another.") from error
+            finally:
+                shutil.rmtree(hidden, ignore_errors=True)
 
 
 def free_name(run_dir: Path, steps: int) -> Path:
@@ -251,24 +250,33 @@ def _describe(path: Path, description: dict[str, Any]) -> None:
         raise RunDirectoryError(f"run_dir={str(path)!r} cannot be written: {error}; choose another.") from error
 
 
-def _locked(path: Path) -> IO[bytes] | None:
-    """Keep other processes from writing to the run as long as the file stays open, where the system can."""
+@contextlib.contextmanager
+def _locked(path: Path) -> Iterator[None]:
+    """Keep other trainers from writing to the run meanwhile, where the system can.
+
+    The folder itself is locked: unlike a file in it, it is never replaced by another one.
+
+    Raises:
+        RunDirectoryError: If another trainer keeps it.
+    """
     try:
         import fcntl
     except ImportError:
-        return None
-    file = (path / RUN).open("rb")
+        yield
+        return
+    descriptor = os.open(path, os.O_RDONLY)
     try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        file.close()
-        raise RunDirectoryError(
-            f"run_dir={str(path)!r} is being written by another trainer; wait for it to end, or choose another."
-        ) from None
-    except OSError:  # a file system without locks
-        file.close()
-        return None
-    return file
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise RunDirectoryError(
+                f"run_dir={str(path)!r} is being written by another trainer; wait for it to end, or choose another."
+            ) from None
+        except OSError:  # a file system without locks
+            pass
+        yield
+    finally:
+        os.close(descriptor)
 
 
 def _remove(paths: Iterable[Path]) -> None:
