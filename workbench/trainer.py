@@ -359,7 +359,6 @@ class Trainer:
         finally:
             with suppress(WorkbenchError):
                 self.loop.end_row()
-            self.metrics.close()
             self.directory.close()
             self._worker = None
             self._busy.release()

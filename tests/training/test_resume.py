@@ -13,6 +13,7 @@ import workbench as wb
 from tests.training.comparing import assert_same_state, untimed
 from workbench.errors import InputError, RunDirectoryError
 from workbench.events import Progress
+from workbench.training import run_directory
 from workbench.training.run_directory import checkpoints_of, steps_of
 
 STEPS = 8 * 16 * 12  # twelve iterations
@@ -202,6 +203,64 @@ def test_a_run_is_written_by_one_trainer_at_a_time(tmp_path):
     first.train(STEPS)
     assert len(refusals) == 1
     wb.load(first.run_dir).train(STEPS)
+
+
+def test_a_beginning_that_fails_can_be_tried_again(tmp_path):
+    whole = trained(tmp_path / "whole", STEPS)
+    fresh, loaded = trainer(tmp_path / "fresh"), wb.load(trained(tmp_path / "part", STEPS // 2).run_dir)
+    (loaded.run_dir / "metrics.jsonl").rename(tmp_path / "kept")
+    for made, steps in ((fresh, STEPS), (loaded, STEPS // 2)):
+        (made.run_dir / "metrics.jsonl").mkdir(parents=True)
+        for _ in range(2):
+            with pytest.raises(RunDirectoryError, match=r"metrics of run_dir='.*' cannot be written"):
+                made.train(steps)
+        (made.run_dir / "metrics.jsonl").rmdir()
+        if made is loaded:
+            (tmp_path / "kept").rename(made.run_dir / "metrics.jsonl")
+        made.train(steps)
+        assert_same(whole, made)
+
+
+def test_a_run_that_was_saved_before_it_was_trained_is_trained(tmp_path):
+    made = trainer(tmp_path / "run")
+    made.save(made.run_dir)
+    made.train(STEPS)
+    assert_same(trained(tmp_path / "whole", STEPS), made)
+
+
+def test_nobody_saves_into_the_run_of_another(tmp_path):
+    first = trained(tmp_path / "run", STEPS)
+    with pytest.raises(RunDirectoryError, match=r"run_dir='.*run' holds another run"):
+        trainer(tmp_path / "run").save(first.run_dir)
+    second = wb.load(first.run_dir)
+    refusals = []
+
+    def meanwhile(event):
+        if isinstance(event, Progress) and not refusals:
+            first.save(first.run_dir)
+            with pytest.raises(RunDirectoryError, match="is being written by another trainer"):
+                second.save(first.run_dir)
+            refusals.append(event)
+
+    first.subscribe(meanwhile)
+    first.train(STEPS)
+    assert len(refusals) == 1
+
+
+def test_of_two_that_begin_at_once_one_is_refused(tmp_path, monkeypatch):
+    first, second = trainer(tmp_path / "run"), trainer(tmp_path / "run")
+    write, refusals = run_directory.write_json, []
+
+    def meanwhile(path, content):
+        if path == tmp_path / "run" / "run.json":
+            with pytest.raises(RunDirectoryError, match="is being written by another trainer"):
+                second.train(1)
+            refusals.append(path)
+        write(path, content)
+
+    monkeypatch.setattr(run_directory, "write_json", meanwhile)
+    first.train(STEPS)
+    assert len(refusals) == 1
 
 
 def test_nothing_is_saved_over_a_run_that_is_being_written(tmp_path):

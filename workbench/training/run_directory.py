@@ -133,14 +133,17 @@ class RunDirectory:
     Args:
         path: The folder; made by `open`.
         keep_last: Checkpoints that stay, the newest ones; the best one stays besides.
+
+    Attributes:
+        loaded: Whether the run there goes on here; what came after the checkpoint that was loaded is still there.
     """
 
     def __init__(self, path: Path, keep_last: int = 2) -> None:
         self.path = path
         self.keep_last = keep_last
         self.loaded = False
-        self._prepared = False
-        self._lock = contextlib.ExitStack()
+        self._own = self._open = False
+        self._held = contextlib.ExitStack()
 
     @property
     def best(self) -> dict[str, Any] | None:
@@ -153,27 +156,40 @@ class RunDirectory:
         The first time, a new run is described; of a loaded one, what came after `steps` is taken back.
 
         Raises:
-            RunDirectoryError: If the folder holds another run, is in use by another process, or cannot be written.
+            RunDirectoryError: If the folder holds another run, is in use by another trainer, or cannot be written.
         """
-        if not self._prepared and not self.loaded:
-            if is_run(self.path):
-                raise RunDirectoryError(
-                    f"run_dir={str(self.path)!r} holds another run; choose a new one, or go on with it: "
-                    f"resume='auto', or workbench.load({str(self.path)!r})."
-                )
-            _describe(self.path, description)
-        self._lock.enter_context(_locked(self.path))
-        self._tidy()
-        if self.loaded and not self._prepared:
-            metrics.resume(self.path, steps)
-            self._take_back(steps)
-        else:
-            metrics.open(self.path)
-        self._prepared = True
+        with contextlib.ExitStack() as held:
+            held.enter_context(self._entered(description))
+            held.callback(metrics.close)
+            self._tidy()
+            if self.loaded:
+                metrics.resume(self.path, steps)
+                self._take_back(steps)
+                self.loaded = False
+            else:
+                metrics.open(self.path)
+            self._held, self._open = held.pop_all(), True
 
     def close(self) -> None:
-        """Let others write here."""
-        self._lock.close()
+        """Close the metrics, and let others write here."""
+        self._open = False
+        self._held.close()
+
+    @contextlib.contextmanager
+    def _entered(self, description: dict[str, Any]) -> Iterator[None]:
+        """Keep others from writing here meanwhile, and make sure that the run is this one."""
+        with _writing("run_dir", self.path):
+            self.path.mkdir(parents=True, exist_ok=True)
+            with _locked(self.path):
+                if not is_run(self.path):
+                    write_json(self.path / RUN, description)
+                elif not (self.loaded or self._own):
+                    raise RunDirectoryError(
+                        f"run_dir={str(self.path)!r} holds another run; choose a new one, or go on with it: "
+                        f"resume='auto', or workbench.load({str(self.path)!r})."
+                    )
+                self._own = True
+                yield
 
     def _tidy(self) -> None:
         """Remove what a kill left half-written."""
@@ -215,23 +231,25 @@ class RunDirectory:
     def copy_to(
         self, target: Path, owner: Any, description: dict[str, Any], metrics: Metrics, steps: int, about: dict[str, Any]
     ) -> None:
-        """Write the run as it stands, with one checkpoint, to another folder; into its own, a further checkpoint."""
+        """Write the run as it stands, with one checkpoint, to another folder; into its own, a further checkpoint.
+
+        Raises:
+            RunDirectoryError: If the folder holds something else, is in use by another trainer, or cannot be written.
+        """
         if target.resolve() == self.path.resolve():
-            if not is_run(target):
-                _describe(target, description)
-            self.checkpoint(owner, steps, about)
+            with contextlib.nullcontext() if self._open else self._entered(description):
+                self.checkpoint(owner, steps, about)
             return
         if target.is_dir() and any(target.iterdir()) and not is_run(target):
             raise RunDirectoryError(f"path={str(target)!r} holds something else; choose a new folder.")
         hidden = target.with_name(f".{target.name}.{secrets.token_hex(4)}")
-        with _locked(target) if target.is_dir() else contextlib.nullcontext():
+        with _writing("path", target), _locked(target) if target.is_dir() else contextlib.nullcontext():
             try:
-                _describe(hidden, description)
+                hidden.mkdir(parents=True)
+                write_json(hidden / RUN, description)
                 metrics.copy_to(hidden)
                 save_checkpoint(owner, free_name(hidden, steps), about)
                 replace_folder(target, hidden)
-            except OSError as error:
-                raise RunDirectoryError(f"path={str(target)!r} cannot be written: {error}; choose another.") from error
             finally:
                 shutil.rmtree(hidden, ignore_errors=True)
 
@@ -242,12 +260,15 @@ def free_name(run_dir: Path, steps: int) -> Path:
     return run_dir / CHECKPOINTS / (f"{steps:015d}.{max(again) + 1}" if again else f"{steps:015d}")
 
 
-def _describe(path: Path, description: dict[str, Any]) -> None:
+@contextlib.contextmanager
+def _writing(argument: str, path: Path) -> Iterator[None]:
+    """Name the folder when something in it cannot be written."""
     try:
-        path.mkdir(parents=True, exist_ok=True)
-        write_json(path / RUN, description)
+        yield
+    except RunDirectoryError:  # it names more
+        raise
     except OSError as error:
-        raise RunDirectoryError(f"run_dir={str(path)!r} cannot be written: {error}; choose another.") from error
+        raise RunDirectoryError(f"{argument}={str(path)!r} cannot be written: {error}; choose another.") from error
 
 
 @contextlib.contextmanager
