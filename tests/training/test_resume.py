@@ -65,6 +65,29 @@ def test_a_saved_copy_goes_on_alike_and_elsewhere(tmp_path):
     assert wb.load(part.run_dir).steps == STEPS // 2
 
 
+@pytest.mark.parametrize("steps", [STEPS // 2, STEPS])
+def test_a_copy_of_what_was_loaded_has_its_rows_and_changes_alike(steps, tmp_path):
+    whole = trainer(tmp_path / "whole", keep_last=3, checkpoint_seconds=3600.0)
+    whole.train(STEPS // 2)
+    whole.algorithm.clip = 0.1
+    whole.train(STEPS // 2)
+    (checkpoint,) = (path for path in checkpoints_of(whole.run_dir) if steps_of(path) == steps)
+    loaded = wb.load(checkpoint)
+    loaded.algorithm.learning_rate = 1e-4
+    copies = [loaded.save(tmp_path / "copy")]
+    copies.append(wb.load(copies[0]).save(tmp_path / "copy of the copy"))
+    for each in (*map(wb.load, copies), *map(wb.read_metrics, copies)):
+        metrics = each.metrics if isinstance(each, wb.Trainer) else each
+        assert untimed(metrics).equals(untimed(loaded.metrics))
+        assert metrics.changes() == loaded.metrics.changes()
+    assert loaded.metrics.last("steps") == steps
+    assert [change["name"] for change in loaded.metrics.changes()][-1] == "learning_rate"
+    copy = wb.load(copies[1])
+    for each in (loaded, copy):
+        each.train(STEPS // 2)
+    assert_same(loaded, copy)
+
+
 def test_live_changes_are_resumed_too(tmp_path):
     whole, parts = trainer(tmp_path / "whole"), trainer(tmp_path / "parts")
     for each in (whole, parts):

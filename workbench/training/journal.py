@@ -83,6 +83,12 @@ def _entries(lines: Iterator[str] | IO[str]) -> Iterator[Entry]:
             yield entry
 
 
+def copy(directory: Path, target: Path) -> None:
+    """Copy the files of a run into another folder."""
+    for path in (*segments(directory), *directory.glob(FILE)):
+        shutil.copyfile(path, target / path.name)
+
+
 class Journal:
     """Writes the entries of a run into a directory.
 
@@ -147,12 +153,6 @@ class Journal:
         if self._file is not None:
             self._file.close()
             self._file = None
-
-    def copy_to(self, target: Path) -> None:
-        """Copy all files into a folder."""
-        if self._directory is not None:
-            for path in (*segments(self._directory), self._directory / FILE):
-                shutil.copyfile(path, target / path.name)
 
     @contextlib.contextmanager
     def _writing(self) -> Iterator[None]:

@@ -44,6 +44,8 @@ class Metrics:
         self._merged = 0  # rows at the beginning, each made of `_stride`
         self._changes: list[dict[str, Any]] = []
         self._journal = journal.Journal(limit)
+        self._directory: Path | None = None  # of what is on disk
+        self._unwritten: int | None = None  # the first change after what was read, until that is written to
 
     def __len__(self) -> int:
         return len(self._table)
@@ -116,7 +118,7 @@ class Metrics:
             if len(self._changes) > MOST_CHANGES:
                 self._changes = coalesced(self._changes)
 
-    def rewind(self, steps: int) -> None:
+    def rewind(self, steps: float) -> None:
         """Take back the rows after `steps`."""
         with self._lock:
             self._table.rewind(steps)
@@ -130,19 +132,29 @@ class Metrics:
             RunDirectoryError: If the file cannot be written.
         """
         self._journal.open(directory)
+        self._directory = directory
 
     def resume(self, directory: Path, steps: int) -> None:
         """Go on writing to `directory`, whose rows after `steps` no longer count."""
-        self.open(directory)
-        self.take_back(steps)
+        self.rewind(steps)
+        self._go_on(self._journal, directory, steps)
+        self._directory, self._unwritten = directory, None
+
+    def _go_on(self, writer: journal.Journal, directory: Path, steps: int) -> None:
+        """Let `writer` append to what was read from `directory`, or to a copy of it."""
+        writer.open(directory)
+        writer.write({"resumed_at": steps})
+        if self._unwritten is not None:
+            for change in self._changes[self._unwritten :]:
+                writer.write({"change": change})
 
     def take_back(self, steps: int) -> None:
         """Let the rows after `steps` count no longer, in memory and on disk."""
         self.rewind(steps)
         self._journal.write({"resumed_at": steps})
 
-    def read(self, directory: Path) -> None:
-        """Read the rows of `directory`, as its run left them."""
+    def read(self, directory: Path, steps: float = math.inf) -> None:
+        """Read the rows of `directory`, as its run left them, up to `steps`."""
         for entry in journal.read(directory):
             if "resumed_at" in entry:
                 self.rewind(entry["resumed_at"])
@@ -150,14 +162,22 @@ class Metrics:
                 self._keep_change(entry["change"])
             else:
                 self._keep(entry.pop("steps"), entry)
+        self.rewind(steps)
+        self._directory, self._unwritten = directory, len(self._changes)
 
     def sync(self) -> None:
         """Bring everything written down to the disk."""
         self._journal.sync()
 
-    def copy_to(self, directory: Path) -> None:
-        """Copy the files of the run into another folder."""
-        self._journal.copy_to(directory)
+    def copy_to(self, target: Path, steps: int) -> None:
+        """Copy the files of the run into another folder; rows after `steps` do not count there."""
+        if self._directory is None:
+            return
+        journal.copy(self._directory, target)
+        if self._unwritten is not None:
+            copied = journal.Journal(self._journal.limit)
+            self._go_on(copied, target, steps)
+            copied.close()
 
     def close(self) -> None:
         """Close the file; the rows stay readable."""

@@ -247,7 +247,7 @@ class RunDirectory:
             try:
                 hidden.mkdir(parents=True)
                 write_json(hidden / RUN, description)
-                metrics.copy_to(hidden)
+                metrics.copy_to(hidden, steps)
                 save_checkpoint(owner, free_name(hidden, steps), about)
                 replace_folder(target, hidden)
             finally:
