@@ -115,6 +115,38 @@ def test_a_sink_that_fails_is_reported_once_and_training_goes_on_with_the_others
     assert len(sink.told("scalars")) == 4
 
 
+@pytest.mark.filterwarnings("error::RuntimeWarning")
+def test_a_failure_of_a_sink_ends_no_training_where_warnings_are_errors(build, capsys):
+    trainer = build([Recorder(fail_at="open")])
+    trainer.train(4 * ITERATION)
+    assert (trainer.steps, trainer.status) == (4 * ITERATION, "stopped")
+    assert capsys.readouterr().err.startswith("sink Recorder failed and hears no more (RuntimeError: open does")
+
+
+def test_numbers_that_cannot_be_counted_end_no_training(build, monkeypatch):
+    sink = Recorder()
+    monkeypatch.setattr(hub, "distributions", lambda loop: 1 / 0)
+    trainer = build([sink])
+    with pytest.warns(RuntimeWarning, match=r"sinks have not heard all \(ZeroDivisionError: division by zero\)"):
+        trainer.train(2 * ITERATION)
+    assert trainer.status == "stopped"
+    assert len(sink.told("scalars")) == 2
+    assert sink.calls[-1] == ("close", "steps")
+
+
+def test_saving_after_a_training_of_another_thread_tells_nobody(build, tmp_path):
+    sink = Recorder()
+    trainer = build([sink])
+    trainer.start(ITERATION)
+    trainer.wait()
+    told = list(sink.calls)
+    trainer.algorithm.clip = 0.1
+    trainer.save(tmp_path / "copy")
+    assert (trainer.status, trainer.error) == ("stopped", None)
+    assert sink.calls == told
+    assert wb.load(tmp_path / "copy").metrics.changes()[-1]["new"] == 0.1
+
+
 def test_each_training_opens_and_closes_and_a_failed_one_says_so(build):
     sink = Recorder()
     trainer = build([sink])

@@ -1,6 +1,7 @@
 """How a sink is reached: by a thread of its own, through a queue of bounded length."""
 
 import queue
+import sys
 import threading
 import warnings
 from collections.abc import Callable
@@ -15,6 +16,17 @@ PATIENCE = 60.0
 
 
 Call = Callable[[Sink], None]
+
+
+def warn(what: str, error: Exception) -> None:
+    """Warn of what became of a sink, which ends no training: not even where warnings are errors."""
+    reason = f"{type(error).__name__}: {error}"
+    try:
+        warnings.warn(
+            f"{what} ({reason}); training goes on, and the run directory holds all of it.", RuntimeWarning, stacklevel=3
+        )
+    except RuntimeWarning as warning:
+        print(warning, file=sys.stderr)
 
 
 class Delivery:
@@ -79,13 +91,7 @@ class Delivery:
         """Warn, once, if the sink has failed."""
         if self.error is not None and not self._reported:
             self._reported = True
-            name = type(self.sink).__name__
-            warnings.warn(
-                f"sink {name} failed and hears no more ({type(self.error).__name__}: {self.error}); training goes on, "
-                f"and the run directory holds all of it.",
-                RuntimeWarning,
-                stacklevel=2,
-            )
+            warn(f"sink {type(self.sink).__name__} failed and hears no more", self.error)
 
     def _serve(self, run: Run, turn: threading.Lock) -> None:
         with turn:

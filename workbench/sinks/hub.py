@@ -14,7 +14,7 @@ import torch
 
 from workbench.errors import InputError
 from workbench.events import Event, HyperparameterChanged, Progress, Recorded, Started, Stopped
-from workbench.sinks.delivery import Delivery
+from workbench.sinks.delivery import Delivery, warn
 from workbench.sinks.recording import Recorder, check_pictures
 from workbench.sinks.sink import Histogram, Run, Sink
 from workbench.training.loop import Loop
@@ -94,6 +94,12 @@ class Folder:
         """Do nothing."""
 
 
+class Training(threading.local):
+    """What a thread trains for: others have nobody to tell."""
+
+    deliveries: tuple[Delivery, ...] = ()
+
+
 class Hub:
     """Tells sinks of a run; subscribe it. Each call of `train` or `start` opens them and closes them.
 
@@ -105,23 +111,28 @@ class Hub:
     def __init__(self, trainer: Trains, sinks: list[Sink]) -> None:
         self._trainer = trainer
         self._sinks = [(sink, threading.Lock()) for sink in sinks]
-        self._training = threading.local()  # one thread trains, and an earlier one may still be ending
+        self._training = Training()  # one thread trains, and an earlier one may still be ending
         self._next_round = 0.0
 
     def __call__(self, event: Event) -> None:
         """Take an event."""
-        if isinstance(event, Started):
-            description = json.loads((self._trainer.run_dir / RUN).read_text(encoding="utf-8"))
-            run = Run(self._trainer.run_dir, description, event.steps)
-            self._training.deliveries = [Delivery(sink, run, turn) for sink, turn in self._sinks]
-        deliveries: list[Delivery] = self._training.deliveries
-        self._tell(event, deliveries)
-        if isinstance(event, Stopped):
-            self._training.deliveries = []
-        for each in deliveries:
+        try:
+            if isinstance(event, Started):
+                self._begin(event.steps)
+            self._tell(event, self._training.deliveries)
+        except Exception as error:
+            warn("sinks have not heard all", error)
+        for each in self._training.deliveries:
             each.report()
+        if isinstance(event, Stopped):
+            self._training.deliveries = ()
 
-    def _tell(self, event: Event, deliveries: list[Delivery]) -> None:
+    def _begin(self, steps: int) -> None:
+        description = json.loads((self._trainer.run_dir / RUN).read_text(encoding="utf-8"))
+        run = Run(self._trainer.run_dir, description, steps)
+        self._training.deliveries = tuple(Delivery(sink, run, turn) for sink, turn in self._sinks)
+
+    def _tell(self, event: Event, deliveries: tuple[Delivery, ...]) -> None:
         steps = event.steps
         if isinstance(event, Progress):
             _scalars(deliveries, steps, event.row)
@@ -138,7 +149,7 @@ class Hub:
             for each in deliveries:
                 each.join()
 
-    def _round(self, deliveries: list[Delivery], steps: int) -> None:
+    def _round(self, deliveries: tuple[Delivery, ...], steps: int) -> None:
         """Count what the networks and the newest experience hold."""
         started = time.monotonic()
         for name, values in distributions(self._trainer.loop):
@@ -168,13 +179,13 @@ def _flat(tensor: torch.Tensor) -> npt.NDArray[Any]:
     return numbers
 
 
-def _scalars(deliveries: list[Delivery], steps: int, row: dict[str, float]) -> None:
+def _scalars(deliveries: tuple[Delivery, ...], steps: int, row: dict[str, float]) -> None:
     finite = {name: value for name, value in row.items() if math.isfinite(value)}
     for each in deliveries:
         each.scalars(steps, finite)
 
 
-def _histogram(deliveries: list[Delivery], steps: int, name: str, values: npt.NDArray[Any]) -> None:
+def _histogram(deliveries: tuple[Delivery, ...], steps: int, name: str, values: npt.NDArray[Any]) -> None:
     flat = values.reshape(-1)
     histogram = Histogram.of(flat[:: max(1, -(-len(flat) // VALUES))])
     if histogram is not None:
