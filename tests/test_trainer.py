@@ -254,6 +254,19 @@ def test_nothing_is_lost_when_the_environment_fails(build):
     assert wb.load(trainer.run_dir).steps == 2 * ITERATION
 
 
+def test_whatever_fails_at_the_end_the_run_can_go_on(build, monkeypatch):
+    trainer, events = build(), []
+    trainer.on(Stopped, events.append)
+    with monkeypatch.context() as patched:
+        patched.setattr(trainer.loop, "end_row", lambda: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            trainer.train(ITERATION)
+    assert [event.reason for event in events] == ["failed"]
+    trainer.train(ITERATION)
+    assert trainer.status == "stopped"
+    wb.load(trainer.run_dir).train(ITERATION)
+
+
 def test_a_failure_in_the_background_is_raised_by_wait(build):
     trainer = build(backend="torch")
 

@@ -357,12 +357,14 @@ class Trainer:
                 with suppress(WorkbenchError):
                     self._care.checkpoint()
         finally:
-            with suppress(WorkbenchError):
-                self.loop.end_row()
-            self.directory.close()
-            self._worker = None
-            self._busy.release()
-            self._emitter.emit(Stopped(self.steps, reason if self.error is None else "failed"))
+            try:
+                with suppress(WorkbenchError):
+                    self.loop.end_row()
+            finally:
+                self.directory.close()
+                self._worker = None
+                self._busy.release()
+                self._emitter.emit(Stopped(self.steps, reason if self.error is None else "failed"))
 
     def _train(self) -> str:
         """Iterate to the end, with a checkpoint there; return the reason for it."""

@@ -4,6 +4,7 @@ import itertools
 import json
 import os
 import threading
+from pathlib import Path
 
 import pytest
 
@@ -191,6 +192,28 @@ def test_a_full_disk_is_named_and_leaves_one_torn_line_at_most(tmp_path):
     made.write({"steps": 3})
     made.close()
     assert [entry["steps"] for entry in read(tmp_path)] == [1, 3]
+
+
+@pytest.mark.parametrize("operation", ["rename", "open"])
+def test_a_file_that_cannot_be_closed_and_numbered_is_gone_on_with(operation, tmp_path, monkeypatch):
+    made, work, failures = Journal(1 << 16), getattr(Path, operation), []
+    made.open(tmp_path)
+
+    def full(self, *arguments, **settings):
+        if self.name == "metrics.jsonl" and not failures:
+            failures.append(self)
+            raise OSError(28, "No space left on device")
+        return work(self, *arguments, **settings)
+
+    monkeypatch.setattr(Path, operation, full)
+    with pytest.raises(RunDirectoryError, match=r"^metrics of run_dir='[^']*' cannot be written: \[Errno 28\] No"):
+        for steps in range(1, 1000):
+            made.write({"steps": steps})
+    for again in range(steps + 1, steps + 4):
+        made.write({"steps": again})
+    made.close()
+    assert [entry["steps"] for entry in read(tmp_path)] == list(range(1, steps + 4))
+    assert len(segments(tmp_path)) == 1
 
 
 def test_changes_of_a_schedule_do_not_grow_without_bound(tmp_path):

@@ -111,9 +111,12 @@ class Journal:
         """
         self._directory = directory
         with self._writing():
-            self._file = (directory / FILE).open("ab", buffering=0)
-            self._size = self._file.tell()
-            self._torn = self._size > 0 and _last_byte(directory / FILE) != b"\n"
+            self._open(directory / FILE)
+
+    def _open(self, path: Path) -> None:
+        self._file = path.open("ab", buffering=0)
+        self._size = self._file.tell()
+        self._torn = self._size > 0 and _last_byte(path) != b"\n"
 
     def write(self, entry: Entry) -> None:
         """Add an entry, as a whole; after `close` it is added all the same, and before `open` to nothing.
@@ -168,12 +171,11 @@ class Journal:
         assert self._file is not None
         assert self._directory is not None
         os.fsync(self._file.fileno())
-        self._file.close()
+        self.close()  # whatever fails from here on, the next entry opens it again
         closed = segments(self._directory)
         number = _span(closed[-1])[1] + 1 if closed else 1
         (self._directory / FILE).rename(self._directory / f"metrics.{number:06d}.jsonl")
-        self._file = (self._directory / FILE).open("ab", buffering=0)
-        self._size = 0
+        self._open(self._directory / FILE)
         sync_folder(self._directory)
         compact(self._directory, self.limit - self.limit // SEGMENTS)
 
