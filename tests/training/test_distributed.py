@@ -51,7 +51,7 @@ def torchrun(*arguments, options=()):
 def two(tmp_path_factory):
     """Runs of two processes."""
     folder = tmp_path_factory.mktemp("two")
-    torchrun(folder, *together.CASES, *together.PLANTS, "stopped", "reached")
+    torchrun(folder, *together.CASES, *together.PLANTS, "stopped", "reached", "faulty")
     return folder
 
 
@@ -95,6 +95,12 @@ def test_what_one_process_decides_all_do(two, tmp_path):
     together.reached(tmp_path)
     ends = [together.newest(path / "reached", "cartpole").scalars["loop.steps"] for path in (two, tmp_path)]
     assert ends[0] == ends[1]
+
+
+def test_each_process_keeps_its_own_evidence(two):
+    names = sorted(path.name for path in (two / "faulty" / "cartpole" / "faults").iterdir())
+    steps = together.STEPS // together.ITERATIONS
+    assert names == [f"{steps:015d}", f"{steps:015d}.1"]
 
 
 def test_two_processes_go_on_with_what_one_began(tmp_path):

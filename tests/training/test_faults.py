@@ -251,3 +251,14 @@ def test_evidence_is_bounded(tmp_path):
     faults.keep_evidence(tmp_path, 4, {"steps": "again"}, {"x": torch.zeros(2)})
     assert sorted(path.name for path in (tmp_path / "faults").iterdir()) == [f"{n:015d}" for n in (2, 3, 4)]
     assert json.loads((tmp_path / "faults" / f"{4:015d}" / "fault.json").read_text()) == {"steps": "again"}
+
+
+def test_evidence_of_several_processes_lies_side_by_side(tmp_path):
+    for steps in range(4):
+        for process in (0, 1):
+            faults.keep_evidence(tmp_path, steps, {"process": process}, {"x": torch.zeros(2)}, process)
+    assert sorted(path.name for path in (tmp_path / "faults").iterdir()) == [
+        f"{steps:015d}{which}" for steps in (1, 2, 3) for which in ("", ".1")
+    ]
+    about = json.loads((tmp_path / "faults" / f"{3:015d}.1" / "fault.json").read_text())
+    assert about == {"process": 1}

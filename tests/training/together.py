@@ -9,6 +9,7 @@ from pathlib import Path
 import torch
 
 import workbench as wb
+from workbench.errors import NumericsError
 from workbench.events import Progress
 from workbench.processes import LaneGenerator, Processes
 from workbench.training.checkpoints import read_checkpoint
@@ -103,12 +104,28 @@ def reached(folder):
     assert trainer.loop.episodes >= 100
 
 
+def faulty(folder):
+    """A weight is no number any more, in all processes."""
+    trainer = made(Path(folder) / "faulty", "cartpole")
+
+    def poison(event):
+        with torch.no_grad():
+            next(trainer.algorithm.model.parameters()).fill_(float("nan"))
+
+    trainer.on(Progress, poison)
+    try:
+        trainer.train(STEPS)
+    except NumericsError:
+        return
+    raise AssertionError("nobody noticed")
+
+
 if __name__ == "__main__":
     torch.set_num_threads(1)
     for case in sys.argv[2:]:
         if case in PLANTS:
             planted(sys.argv[1], case)
-        elif case in ("stopped", "reached"):
+        elif case in ("stopped", "reached", "faulty"):
             globals()[case](sys.argv[1])
         elif case == "resume":
             assert trained(sys.argv[1], "cartpole", resume="auto").steps == 2 * STEPS

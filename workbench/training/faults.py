@@ -90,7 +90,7 @@ def _gradients(algorithm: Any) -> Iterator[tuple[str, Tensor]]:
                     yield f"{key}.{name}", parameter.grad
 
 
-def keep_evidence(run_dir: Path, steps: int, about: dict[str, Any], batch: dict[str, Tensor]) -> Path:
+def keep_evidence(run_dir: Path, steps: int, about: dict[str, Any], batch: dict[str, Tensor], process: int = 0) -> Path:
     """Write what a fault left into `run_dir`; return the folder.
 
     Args:
@@ -98,12 +98,13 @@ def keep_evidence(run_dir: Path, steps: int, about: dict[str, Any], batch: dict[
         steps: When it was found.
         about: What is known, in JSON.
         batch: What was collected or learned from.
+        process: Whose it is, of several; each but the first adds its number to the folder's name.
 
     Raises:
         OSError: If it cannot be written.
     """
     folder = run_dir / FOLDER
-    path = folder / f"{steps:015d}"
+    path = folder / (f"{steps:015d}.{process}" if process else f"{steps:015d}")
     hidden = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     hidden.mkdir(parents=True)
     try:
@@ -112,6 +113,9 @@ def keep_evidence(run_dir: Path, steps: int, about: dict[str, Any], batch: dict[
         replace_folder(path, hidden)
     finally:
         shutil.rmtree(hidden, ignore_errors=True)
-    for old in sorted(folder.glob("[0-9]*"))[:-KEPT]:
-        remove_folder(old)
+    found = sorted(folder.glob("[0-9]*"))
+    newest = sorted({other.name.partition(".")[0] for other in found})[-KEPT:]
+    for other in found:
+        if other.name.partition(".")[0] not in newest:
+            remove_folder(other)
     return path

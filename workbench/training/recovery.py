@@ -67,8 +67,9 @@ class Recovery:
             "logged": {name: str(value) for name, value in loop.logged.items()},
             "hyperparameters": loop.settings,
         }
+        learner, run_dir = loop.learner, self.care.directory.path
         try:
-            path = faults.keep_evidence(self.care.directory.path, loop.steps, about, loop.learner.evidence())
+            path = faults.keep_evidence(run_dir, loop.steps, about, learner.evidence(), learner.processes.rank)
         except OSError:  # the disk may be part of the trouble
             return ""
         return f"the batch is kept in {str(path)!r}; "
