@@ -210,6 +210,13 @@ def test_an_algorithm_belongs_to_one_trainer(build):
         build(algorithm=algorithm)
 
 
+def test_an_algorithm_that_was_refused_may_be_used_again(build):
+    algorithm = wb.PPO(horizon=8)
+    with pytest.raises(InputError, match="record_every=0 is no number of steps"):
+        build(algorithm=algorithm, record_every=0)
+    build(algorithm=algorithm).train(ITERATION)
+
+
 def test_environments_and_algorithms_are_taken_by_name_class_or_instance(build):
     assert build(kernel("CartPole-v1"), "ppo").id == "CartPole-v1"
     assert build(make("CartPole-v1", 4), wb.PPO, lanes=None).env.lanes == 4

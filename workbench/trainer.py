@@ -127,6 +127,7 @@ class Trainer:
                 resume_in_place(self)
             attach(self, chosen if first else [], record_every if first else None, self._record)
             self.processes.any(False)  # nobody trains before all are here
+            lock(self.algorithm, self.loop.learner.fixed)  # last: one that was refused may be used again
         except BaseException:
             if not is_built(env):  # then nobody else could close it
                 self.env.close()
@@ -161,7 +162,6 @@ class Trainer:
         self._thread: threading.Thread | None = None
         self._worker: threading.Thread | None = None
         self._busy = threading.Lock()
-        lock(self.algorithm, learner.fixed)  # last: one that was refused may be used again
 
     # What a user reads.
 
