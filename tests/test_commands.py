@@ -151,6 +151,13 @@ def test_a_finished_run_resumes_only_with_more_steps(finished_run, refused):
     assert "--steps N` adds N" in refused("resume", str(finished_run))
 
 
+def test_a_run_is_named_as_it_is_typed_here(finished_run, monkeypatch, capsys, refused):
+    monkeypatch.chdir(finished_run.parent)
+    assert "`workbench resume first --steps N`" in refused("resume", "first")
+    assert main(["resume", "first", "--steps", "32"]) == 0
+    assert capsys.readouterr().out.rstrip().endswith("evaluate with: workbench eval first")
+
+
 def test_a_second_run_in_the_same_folder_is_refused(finished_run, refused):
     assert str(finished_run) in refused("train", "CartPole-v1", "--run-dir", str(finished_run))
 

@@ -243,6 +243,24 @@ def test_a_run_directory_that_cannot_be_written_is_refused_and_one_that_is_used_
     assert (tmp_path / "used" / "metrics.jsonl").read_text() == before
 
 
+def test_a_run_stays_in_one_place_wherever_the_process_goes(build, tmp_path, monkeypatch):
+    for name in ("here", "there"):
+        (tmp_path / name).mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    trainer = build(run_dir="run")
+    assert trainer.run_dir == tmp_path / "here" / "run"
+    trainer.on(Started, lambda event: monkeypatch.chdir(tmp_path / "there"))
+    trainer.train(2 * ITERATION)
+    monkeypatch.chdir(tmp_path / "here")
+    loaded = wb.load("run")
+    monkeypatch.chdir(tmp_path / "there")
+    assert len(wb.read_metrics(loaded.save("copy"))) == 2
+    loaded.train(ITERATION)
+    assert len(wb.read_metrics(trainer.run_dir)) == 3
+    assert [path.name for path in sorted(tmp_path.glob("*/*"))] == ["run", "copy"]
+    assert wb.load(trainer.run_dir).steps == 3 * ITERATION
+
+
 def test_nothing_is_lost_when_the_environment_fails(build):
     trainer = build(backend="torch")
     trainer.train(2 * ITERATION)

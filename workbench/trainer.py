@@ -136,7 +136,7 @@ class Trainer:
     def _set_up(self, backend: str, run_dir: str | Path | None, habits: Habits) -> None:
         self.id = self.env.id
         path = Path(run_dir) if run_dir is not None else fresh_path(self.id, name_of(self.algorithm))
-        self.directory = distributed.directory_for(path, habits.keep_last, self.processes)
+        self.directory = distributed.directory_for(path.absolute(), habits.keep_last, self.processes)
         self.metrics = Metrics(habits.metrics_bytes)
         self.resumed_from: Path | None = None
         self.goal = 0
@@ -167,7 +167,7 @@ class Trainer:
 
     @property
     def run_dir(self) -> Path:
-        """The folder that keeps the run."""
+        """The folder that keeps the run, an absolute path."""
         return self.directory.path
 
     @property
@@ -307,9 +307,9 @@ class Trainer:
         Raises:
             RunDirectoryError: If it cannot be written.
         """
-        target = Path(path)
+        target = Path(path).absolute()  # wherever the training thread goes meanwhile
         self._between_iterations(lambda: self._care.copy_to(target))
-        return target
+        return Path(path)
 
     def close(self) -> None:
         """Stop training, wait for it to end, and free the environments."""

@@ -3,6 +3,7 @@
 import json
 import math
 import sys
+from pathlib import Path
 from typing import Any
 
 INTERRUPTED = 130
@@ -18,6 +19,12 @@ def finite(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [finite(item) for item in value]
     return value
+
+
+def shown(path: str | Path) -> str:
+    """Return a path as it is typed in the working directory."""
+    here = Path.cwd()
+    return str(Path(path).relative_to(here) if Path(path).is_relative_to(here) else path)
 
 
 def print_json(record: dict[str, Any]) -> None:

@@ -4,7 +4,7 @@ import math
 import sys
 from typing import Any
 
-from workbench.commands.output import INTERRUPTED, print_json, print_pairs
+from workbench.commands.output import INTERRUPTED, print_json, print_pairs, shown
 from workbench.errors import InputError
 from workbench.events import Stopped
 from workbench.trainer import Trainer
@@ -17,7 +17,7 @@ REASONS = {"steps": "all steps taken", "target": "target return reached", "stopp
 def report(trainer: Trainer, reason: str) -> dict[str, Any]:
     """Describe how training went, in values JSON can hold."""
     return {
-        "run_dir": str(trainer.run_dir),
+        "run_dir": shown(trainer.run_dir),
         "environment": trainer.id,
         "algorithm": type(trainer.algorithm).__name__,
         "seed": trainer.seed,
@@ -57,11 +57,12 @@ def follow(trainer: Trainer, steps: int, target_return: float | None, *, as_json
     Raises:
         InputError: If no steps are left to take.
     """
+    run = shown(trainer.run_dir)
     if steps <= 0:
         trainer.close()
         raise InputError(
-            f"run {str(trainer.run_dir)!r} has taken all its {trainer.steps:,} steps; ask for more: `workbench resume "
-            f"{trainer.run_dir} --steps N` adds N."
+            f"run {run!r} has taken all its {trainer.steps:,} steps; ask for more: `workbench resume {run} --steps N` "
+            f"adds N."
         )
     reasons: list[str] = []
     trainer.on(Stopped, lambda event: reasons.append(event.reason))
@@ -70,7 +71,7 @@ def follow(trainer: Trainer, steps: int, target_return: float | None, *, as_json
             trainer.train(steps, target_return=target_return)
         record = report(trainer, reasons[-1] if reasons else trainer.status)
     except KeyboardInterrupt:
-        print(f"interrupted; go on from the last checkpoint: workbench resume {trainer.run_dir}", file=sys.stderr)
+        print(f"interrupted; go on from the last checkpoint: workbench resume {run}", file=sys.stderr)
         return INTERRUPTED
     finally:
         trainer.close()

@@ -59,5 +59,5 @@ def go_on(trainer: Any, run_dir: Path | None, checkpoint: Checkpoint) -> None:
     if trainer.env.backend != "native":  # its state is not ours to keep: the episodes of the checkpoint are over
         trainer.loop.restart(seed_at(trainer.seed, trainer.steps))
     if run_dir is not None:
-        trainer.metrics.read(run_dir, trainer.steps)
+        trainer.metrics.read(trainer.run_dir, trainer.steps)
         trainer.directory.loaded = True
