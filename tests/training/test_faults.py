@@ -194,6 +194,15 @@ def test_rollbacks_end_when_they_do_not_help(tmp_path):
     assert made.status == "failed"
 
 
+def test_each_rollback_lowers_the_learning_rate_further(tmp_path):
+    made, rates = trivial.trainer(tmp_path / "run", on_nan="rollback", rollback_learning_rate=0.5), []
+    made.on(RolledBack, lambda event: rates.append(made.algorithm.learning_rate))
+    diverging(made, {8})
+    with pytest.raises(NumericsError):
+        made.train(LANES * 12)
+    assert rates == [0.05, 0.025, 0.0125]
+
+
 def test_rollbacks_count_anew_once_the_run_has_got_beyond_the_fault(tmp_path):
     made, events = trivial.trainer(tmp_path / "run", on_nan="rollback", keep_last=1), []
     made.on(RolledBack, events.append)

@@ -83,7 +83,7 @@ class Recovery:
 
     def _roll_back(self, checkpoint: Checkpoint, what: str) -> None:
         owner, loop = self.care.owner, self.care.loop
-        at, goal = loop.steps, (owner.goal, owner.target_return)
+        at, goal, failed = loop.steps, (owner.goal, owner.target_return), loop.settings
         checkpoint.restore(owner)
         owner.goal, owner.target_return = goal
         loop.forget_row()
@@ -92,6 +92,7 @@ class Recovery:
         loop.restart(seed_at(self.seed, at, self._attempts))
         for name, each in declared(loop.algorithm).items():
             if name.endswith("learning_rate") and each.live:
-                lowered = getattr(loop.algorithm, name) * self.care.habits.rollback_learning_rate
+                rate = min(failed[name], getattr(loop.algorithm, name))  # of earlier rollbacks, or of the checkpoint
+                lowered = rate * self.care.habits.rollback_learning_rate
                 setattr(loop.algorithm, name, max(lowered, each.low or 0.0))
         loop.emitter.emit(RolledBack(at, loop.steps, what))
