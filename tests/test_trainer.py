@@ -196,11 +196,20 @@ def test_bad_arguments_are_refused(build, tmp_path):
         build(device="gpu")
     with pytest.raises(InputError, match=r"lanes=3 does not fit env, which has 16"):
         build(make("CartPole-v1", 16), lanes=3)
-    for steps in (0, -1, 2.5, "many", True):
-        with pytest.raises(InputError, match="steps="):
-            build().train(steps)
-    with pytest.raises(InputError, match="target_return=nan"):
-        build().train(10, target_return=float("nan"))
+    trainer = build()
+    for steps in (0, -1, 2.5, "many", True, float("inf"), float("nan"), None):
+        with pytest.raises(InputError, match=f"^steps={steps!r} is not a number of environment steps"):
+            trainer.train(steps)
+    for target in (float("nan"), "475"):
+        with pytest.raises(InputError, match=f"^target_return={target!r} is no finite number; pass one, or None"):
+            trainer.train(10, target_return=target)
+
+
+def test_numbers_of_numpy_are_numbers(build):
+    trainer = build()
+    trainer.train(np.int64(ITERATION), target_return=np.float32(1e6))
+    trainer.train(float(ITERATION))
+    assert trainer.goal == 2 * ITERATION
 
 
 def test_an_algorithm_belongs_to_one_trainer(build):

@@ -5,6 +5,7 @@ import sys
 import threading
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext, suppress
+from numbers import Integral, Real
 from pathlib import Path
 from typing import Any
 
@@ -321,12 +322,13 @@ class Trainer:
 
     # How it works.
 
-    def _begin(self, steps: int, target_return: float | None) -> None:
+    def _begin(self, steps: Any, target_return: Any) -> None:
         """Check the request and take the only place at the wheel."""
-        if isinstance(steps, bool) or not isinstance(steps, int | float) or steps != int(steps) or steps < 1:
+        whole = isinstance(steps, Integral) or (isinstance(steps, float) and steps.is_integer())
+        if isinstance(steps, bool) or not whole or steps < 1:
             raise InputError(f"steps={steps!r} is not a number of environment steps; pass an integer of at least 1.")
-        if target_return is not None and not math.isfinite(target_return):
-            raise InputError(f"target_return={target_return!r} is not finite; pass a number, or None.")
+        if target_return is not None and not (isinstance(target_return, Real) and math.isfinite(target_return)):
+            raise InputError(f"target_return={target_return!r} is no finite number; pass one, or None.")
         if not self._busy.acquire(blocking=False):
             raise AlreadyRunningError(f"{self!r} is already running; call stop() or wait() first.")
         try:
@@ -338,7 +340,7 @@ class Trainer:
         self.loop.control.resume()
         self.error = None
         self.goal = self.steps + int(steps)
-        self.target_return = target_return
+        self.target_return = None if target_return is None else float(target_return)
 
     def _run(self) -> None:
         reason = "failed"

@@ -24,6 +24,15 @@ CONFIRMING_EPISODES = 100
 LEAST = {"keep_last": 1, "evaluate_every": 1, "evaluate_episodes": 1, "metrics_bytes": 1 << 16}
 """What habits that are integers are at least."""
 
+NUMBERS: dict[str, tuple[Callable[[float], bool], str]] = {
+    "checkpoint_seconds": (lambda x: x >= 0.0, "a number of seconds"),
+    "evaluate_seconds": (lambda x: x > 0.0, "a number of seconds above 0, or None"),
+    "rollback_learning_rate": (lambda x: 0.0 < x <= 1.0, "a factor in (0, 1]"),
+}
+"""What habits that are finite numbers must fit, and in words."""
+
+OPTIONAL = ("evaluate_every", "evaluate_seconds")
+
 SHARE = 0.05
 """Of the time, at most, that automatic checkpoints may take."""
 
@@ -49,18 +58,16 @@ class Habits:
     def __post_init__(self) -> None:
         for name, low in LEAST.items():
             value = getattr(self, name)
-            if value is not None and (isinstance(value, bool) or not isinstance(value, int) or value < low):
+            wrong = isinstance(value, bool) or not isinstance(value, int) or value < low
+            if wrong and not (value is None and name in OPTIONAL):
                 raise InputError(f"{name}={value!r} is out of range; pass an integer of at least {low}.")
-        for name in ("checkpoint_seconds", "evaluate_seconds"):
+        for name, (fits, kind) in NUMBERS.items():
             value = getattr(self, name)
-            if value is not None and not value >= 0.0:
-                raise InputError(f"{name}={value!r} is out of range; pass a number of seconds.")
+            wrong = isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value)
+            if (wrong or not fits(value)) and not (value is None and name in OPTIONAL):
+                raise InputError(f"{name}={value!r} is out of range; pass {kind}.")
         if self.on_nan not in ("stop", "rollback"):
             raise InputError(f"on_nan={self.on_nan!r} is unknown; choose 'stop' or 'rollback'.")
-        if not 0.0 < self.rollback_learning_rate <= 1.0:
-            raise InputError(
-                f"rollback_learning_rate={self.rollback_learning_rate!r} is out of range; pass a factor in (0, 1]."
-            )
 
     def described(self) -> dict[str, Any]:
         """Return them in JSON."""
