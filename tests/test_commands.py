@@ -126,11 +126,14 @@ def test_list_shows_runs(finished_run, capsys):
 def test_list_shows_a_damaged_run_and_goes_on(tmp_path, capsys):
     (tmp_path / "broken").mkdir()
     (tmp_path / "broken" / "run.json").write_text("{")
+    for name, content in (("foreign", '{"hello": 1}'), ("list", "[1]"), ("null", '{"env": null, "algorithm": "ppo"}')):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "run.json").write_text(content)
     (tmp_path / "young").mkdir()
     (tmp_path / "young" / "run.json").write_text('{"env": "CartPole-v1", "algorithm": "ppo", "seed": 1}')
     assert main(["list", "--runs", str(tmp_path)]) == 0
     shown = capsys.readouterr().out
-    assert "cannot be read" in shown
+    assert shown.count("cannot be read") == 4
     assert "CartPole-v1" in shown
 
 

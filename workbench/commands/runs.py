@@ -10,13 +10,20 @@ from workbench.errors import InputError
 from workbench.training.metrics import read_metrics
 
 DESCRIPTION = "run.json"
+SHOWN = ("env", "algorithm")
 
 
 def describe_run(folder: Path) -> dict[str, Any]:
-    """Return what a run is and how far it came."""
+    """Return what a run is and how far it came.
+
+    Raises:
+        OSError, ValueError: If its description cannot be read, or is of something else.
+    """
     description = json.loads((folder / DESCRIPTION).read_text(encoding="utf-8"))
-    record = {"run": str(folder)}
-    record |= {name: description.get(name) for name in ("env", "algorithm", "seed", "created")}
+    if not (isinstance(description, dict) and all(isinstance(description.get(name), str) for name in SHOWN)):
+        raise ValueError(f"its {DESCRIPTION} describes no run")
+    record: dict[str, Any] = {"run": str(folder)}
+    record |= {name: description.get(name) for name in (*SHOWN, "seed", "created")}
     try:
         metrics = read_metrics(folder)
     except OSError:
