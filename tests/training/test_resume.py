@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 
 import pytest
 import torch
@@ -127,9 +128,12 @@ def test_a_killed_run_goes_on_from_its_last_checkpoint_as_if_nothing_had_happene
     run_dir = tmp_path / "killed"
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
     process = subprocess.Popen([sys.executable, "-c", VICTIM.format(run_dir=str(run_dir))], env=environment)
+    deadline = time.monotonic() + 120
     try:
         while not (rows(run_dir / "metrics.jsonl") > 20 and len(list(run_dir.glob("checkpoints/[0-9]*"))) > 1):
             assert process.poll() is None
+            assert time.monotonic() < deadline, "it hangs"
+            time.sleep(0.01)
     finally:
         process.send_signal(signal.SIGKILL)
         process.wait()
