@@ -54,6 +54,7 @@ def test_a_run_keeps_its_id_where_it_is_moved_and_has_one_of_its_own():
     assert run.name == "a"
     assert Run(Path("elsewhere/b"), DESCRIPTION, 500).id == run.id
     assert len({Run(Path("runs/a"), DESCRIPTION | {"seed": seed}, 0).id for seed in range(5)}) == 5
+    assert Run(Path("runs/a"), DESCRIPTION | {"id": "0123456789ab"}, 0).id == "0123456789ab"
 
 
 def test_a_histogram_counts_what_is_finite():

@@ -10,6 +10,7 @@ from tests.sinks import readers
 from tests.sinks.recorder import Recorder
 from workbench.events import Progress
 from workbench.sinks import hub
+from workbench.training import habits
 
 ITERATION = 8 * 16
 
@@ -160,6 +161,22 @@ def test_each_training_opens_and_closes_and_a_failed_one_says_so(build):
     assert len({run.id for (run,) in sink.told("open")}) == 1
     assert sink.told("close") == [("steps",), ("steps",), ("failed",)]
     assert all(not thread.is_alive() for thread in sink.threads)
+
+
+def test_runs_of_one_second_have_ids_of_their_own_and_keep_them(build, monkeypatch, tmp_path):
+    monkeypatch.setattr(habits, "now", lambda: "2026-01-01T00:00:00+00:00")
+    first, second, sink = build(), build(), Recorder()
+    for trainer in (first, second):
+        trainer.train(ITERATION)
+    first.save(first.run_dir)
+    copy = first.save(tmp_path / "copy")
+    for path in (first.run_dir, second.run_dir, copy, first.run_dir):
+        loaded = wb.load(path, sinks=[sink])
+        loaded.train(ITERATION)
+        loaded.close()
+    ids = [run.id for (run,) in sink.told("open")]
+    assert len(set(ids)) == 3
+    assert ids[3] == ids[0]
 
 
 def test_sinks_open_again_after_a_run_was_loaded(build):

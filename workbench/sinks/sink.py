@@ -37,6 +37,9 @@ class Run:
     @property
     def id(self) -> str:
         """The run's own for good, wherever it is moved and however often it goes on: 12 hexadecimal digits."""
+        if "id" in self.description:
+            return str(self.description["id"])
+        # The run began with a version that gave none.
         birth = f"{self.description['created']} {self.description['env']} {self.description['seed']}"
         return hashlib.sha256(birth.encode()).hexdigest()[:12]
 

@@ -182,7 +182,7 @@ class RunDirectory:
             self.path.mkdir(parents=True, exist_ok=True)
             with _locked(self.path):
                 if not is_run(self.path):
-                    write_json(self.path / RUN, description)
+                    _describe(self.path, description)
                 elif not (self.loaded or self._own):
                     raise RunDirectoryError(
                         f"run_dir={str(self.path)!r} holds another run; choose a new one, or go on with it: "
@@ -246,7 +246,7 @@ class RunDirectory:
         with _writing("path", target), _locked(target) if target.is_dir() else contextlib.nullcontext():
             try:
                 hidden.mkdir(parents=True)
-                write_json(hidden / RUN, description)
+                _describe(hidden, description)
                 metrics.copy_to(hidden, steps)
                 save_checkpoint(owner, free_name(hidden, steps), about)
                 replace_folder(target, hidden)
@@ -258,6 +258,11 @@ def free_name(run_dir: Path, steps: int) -> Path:
     """Return where a checkpoint after `steps` goes: a complete one is never replaced, for a kill would leave none."""
     again = [_order(path)[1] for path in checkpoints_of(run_dir) if steps_of(path) == steps]
     return run_dir / CHECKPOINTS / (f"{steps:015d}.{max(again) + 1}" if again else f"{steps:015d}")
+
+
+def _describe(path: Path, description: dict[str, Any]) -> None:
+    """Write what a new run is, with a random `id` of its own."""
+    write_json(path / RUN, {"id": secrets.token_hex(6), **description})
 
 
 @contextlib.contextmanager
