@@ -22,7 +22,7 @@ from workbench.training.choices import algorithm_for, device_for, name_of
 from workbench.training.environments import description_of, environment_for, is_built
 from workbench.training.evaluation import Evaluation
 from workbench.training.habits import Caretaker, Habits
-from workbench.training.interrupts import stop_at_exit, stop_on_interrupt
+from workbench.training.interrupts import stop_at_exit, stop_on_interrupt, stop_on_termination
 from workbench.training.journal import LIMIT
 from workbench.training.loop import Loop
 from workbench.training.metrics import Metrics
@@ -233,7 +233,7 @@ class Trainer:
             RunDirectoryError: If the run directory cannot be written.
         """
         self._begin(steps, target_return)
-        with stop_on_interrupt(self.stop), _progress(self):
+        with stop_on_termination(self.stop), stop_on_interrupt(self.stop), _progress(self):
             self._run()
         if self.error is not None:
             raise self.error

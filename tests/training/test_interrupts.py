@@ -1,5 +1,6 @@
 """Training that is ended from outside ends after the present iteration, with everything saved."""
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -11,7 +12,7 @@ import workbench as wb
 from tests.training import trivial
 from tests.training.trivial import LANES
 from workbench.events import Progress
-from workbench.training.interrupts import stop_on_interrupt
+from workbench.training.interrupts import stop_on_interrupt, stop_on_termination
 from workbench.training.run_directory import checkpoints_of, steps_of
 
 BEFORE = """
@@ -31,10 +32,13 @@ def interruptible():
     signal.signal(signal.SIGINT, before)
 
 
+def environment():
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
+
+
 def script(code, folder):
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
     program = [sys.executable, "-c", BEFORE + code, str(folder)]
-    return subprocess.run(program, env=environment, capture_output=True, text=True)
+    return subprocess.run(program, env=environment(), capture_output=True, text=True)
 
 
 def assert_saved(run_dir):
@@ -72,6 +76,38 @@ print("not reached")
     assert (done.returncode, done.stdout) == (-signal.SIGTERM, ""), done.stderr
     assert assert_saved(tmp_path / "front") == 3 * 512
     assert_saved(tmp_path / "behind")
+
+
+COMMAND = """
+from workbench.commands.running import follow
+trainer = wb.Trainer("CartPole-v1", wb.PPO(horizon=8), lanes=64, run_dir=folder / "run", backend="torch")
+trainer.on(Progress, lambda event: os.kill(os.getpid(), signal.SIGTERM) if event.steps == 3 * 512 else None)
+follow(trainer, 10**12, None, as_json=False)
+print("not reached")
+"""
+
+
+def on_a_terminal(code, folder):
+    """Return how a program ends, and what it has shown."""
+    leader, follower = os.openpty()
+    process = subprocess.Popen(
+        [sys.executable, "-c", BEFORE + code, str(folder)], env=environment() | {"TERM": "xterm"}, stdout=follower
+    )
+    os.close(follower)
+    shown = b""
+    with os.fdopen(leader, "rb", buffering=0) as terminal, contextlib.suppress(OSError):  # of Linux, at the end
+        while piece := terminal.read(1 << 16):
+            shown += piece
+    return process.wait(60), shown.decode()
+
+
+def test_a_scheduler_ends_a_command_that_gives_the_terminal_back_and_reports(tmp_path):
+    code, shown = on_a_terminal(COMMAND, tmp_path)
+    assert code == -signal.SIGTERM
+    assert shown.rindex("\x1b[?25h") > shown.rindex("\x1b[?25l")
+    assert "go on with: workbench resume" in shown
+    assert "not reached" not in shown
+    assert assert_saved(tmp_path / "run") == 3 * 512
 
 
 def interrupt(made, times=1):
@@ -130,7 +166,7 @@ def test_a_failure_between_iterations_leaves_a_checkpoint_and_one_within_leaves_
 
 def test_handlers_are_given_back():
     before = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
-    with stop_on_interrupt(lambda: None):
+    with stop_on_interrupt(lambda: None), stop_on_termination(lambda: None):
         assert [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)] != before
     assert [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)] == before
 
@@ -139,7 +175,7 @@ def test_somebody_elses_handler_of_a_termination_stays(monkeypatch):
     heard = []
     before = signal.signal(signal.SIGTERM, lambda *_: heard.append(1))
     try:
-        with stop_on_interrupt(lambda: pytest.fail("not mine")):
+        with stop_on_termination(lambda: pytest.fail("not mine")):
             signal.raise_signal(signal.SIGTERM)
     finally:
         signal.signal(signal.SIGTERM, before)

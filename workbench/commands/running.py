@@ -8,6 +8,7 @@ from workbench.commands.output import INTERRUPTED, print_json, print_pairs, show
 from workbench.errors import InputError
 from workbench.events import Stopped
 from workbench.trainer import Trainer
+from workbench.training.interrupts import stop_on_termination
 from workbench.ui.terminal import TerminalProgress, duration, magnitude
 from workbench.version import __version__
 
@@ -49,7 +50,7 @@ def print_report(record: dict[str, Any]) -> None:
 
 
 def follow(trainer: Trainer, steps: int, target_return: float | None, *, as_json: bool) -> int:
-    """Train for `steps` with progress on the terminal, then report.
+    """Train for `steps` with progress on the terminal, then report; a SIGTERM ends the process after that.
 
     Returns:
         0 when training reached its end; 130 when Ctrl-C stopped it.
@@ -57,6 +58,11 @@ def follow(trainer: Trainer, steps: int, target_return: float | None, *, as_json
     Raises:
         InputError: If no steps are left to take.
     """
+    with stop_on_termination(trainer.stop):
+        return _follow(trainer, steps, target_return, as_json=as_json)
+
+
+def _follow(trainer: Trainer, steps: int, target_return: float | None, *, as_json: bool) -> int:
     run = shown(trainer.run_dir)
     if steps <= 0:
         trainer.close()

@@ -5,6 +5,7 @@ Whichever it is, the present iteration ends, and everything is saved.
 
 import contextlib
 import signal
+import sys
 import threading
 import weakref
 from collections.abc import Callable, Iterator
@@ -47,34 +48,45 @@ def _stop_all() -> None:
 
 @contextlib.contextmanager
 def stop_on_interrupt(stop: Callable[[], None]) -> Iterator[None]:
-    """Turn the first interrupt, and a scheduler's SIGTERM, into a call of `stop`. Only the main thread has any.
-
-    A second interrupt is Python's again. SIGTERM, where nobody else handles it, ends the process after the block.
-    """
+    """Turn the first interrupt into a call of `stop`; a second one is Python's again. Only the main thread has any."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
     previous = signal.getsignal(signal.SIGINT)
-    terminates = signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
-    terminated = threading.Event()
 
     def interrupted(*_: object) -> None:
         signal.signal(signal.SIGINT, previous)
         stop()
 
-    def terminate(*_: object) -> None:
-        terminated.set()
-        stop()
-
     signal.signal(signal.SIGINT, interrupted)
-    if terminates:
-        signal.signal(signal.SIGTERM, terminate)
     try:
         yield
     finally:
         signal.signal(signal.SIGINT, previous)
-        if terminates:
-            signal.signal(signal.SIGTERM, signal.SIG_DFL)
+
+
+@contextlib.contextmanager
+def stop_on_termination(stop: Callable[[], None]) -> Iterator[None]:
+    """Turn a scheduler's SIGTERM, where nobody else handles it, into a call of `stop`, and end the process afterwards.
+
+    Inside another such block it does nothing, so that the outer one ends what it encloses first.
+    """
+    main = threading.current_thread() is threading.main_thread()
+    if not main or signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL:
+        yield
+        return
+    terminated = threading.Event()
+
+    def terminate(*_: object) -> None:
+        terminated.set()
+        stop()
+
+    signal.signal(signal.SIGTERM, terminate)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
         if terminated.is_set():
             _stop_all()
+            sys.stdout.flush()  # the signal ends the process without
             signal.raise_signal(signal.SIGTERM)
