@@ -193,3 +193,8 @@ def lock(owner: Any, fixed: Mapping[str, str] = types.MappingProxyType({})) -> N
         fixed: Those that may not change here though they be live, each with what to do instead, for the error.
     """
     owner._locked, owner._fixed = True, dict(fixed)
+
+
+def unlock(owner: Any) -> None:
+    """Let every hyperparameter of `owner` change again."""
+    owner._locked, owner._fixed = False, {}

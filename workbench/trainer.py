@@ -13,7 +13,7 @@ from workbench import envs
 from workbench.backends import learner_for
 from workbench.errors import AlreadyRunningError, InputError, WorkbenchError
 from workbench.events import Emitter, Event, Kind, Recorded, Started, Stopped
-from workbench.hyperparameters import lock, values
+from workbench.hyperparameters import lock, unlock, values
 from workbench.sinks import Video, built
 from workbench.sinks.hub import attach
 from workbench.sinks.recording import check_pictures, record
@@ -124,12 +124,13 @@ class Trainer:
         first = self.processes.rank == 0
         try:
             self._set_up(backend, run_dir, habits)
+            lock(self.algorithm, self.loop.learner.fixed)
             if resume == "auto":
                 resume_in_place(self)
             attach(self, chosen if first else [], record_every if first else None, self._record)
             self.processes.any(False)  # nobody trains before all are here
-            lock(self.algorithm, self.loop.learner.fixed)  # last: one that was refused may be used again
         except BaseException:
+            unlock(self.algorithm)  # another trainer may have it
             if not is_built(env):  # then nobody else could close it
                 self.env.close()
             raise

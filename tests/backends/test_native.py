@@ -16,7 +16,7 @@ from workbench.backends import HONOURED, objection
 from workbench.backends.native import NativeLearner
 from workbench.data import Batch
 from workbench.envs import NativeVectorEnvironment, make
-from workbench.errors import EnvironmentFaultError, InputError
+from workbench.errors import CheckpointError, EnvironmentFaultError, InputError
 from workbench.hyperparameters import declared
 from workbench.spec import spec_of
 from workbench.training.seeding import seeds_from
@@ -319,6 +319,20 @@ def test_a_live_hyperparameter_takes_effect_or_is_refused(name, tmp_path):
         ends.append(trainer.loop.learner.parameters.copy())
     effective = name in HONOURED - {"rho_clip", "c_clip", "kl_target", "priority_correction"}
     assert np.array_equal(*ends) != effective
+
+
+def test_a_run_that_torch_went_on_with_otherwise_is_not_resumed_here(tmp_path):
+    trainer = wb.Trainer("CartPole-v1", PPO(horizon=8), lanes=64, backend="torch", run_dir=tmp_path / "run")
+    trainer.train(8 * 64)
+    trainer.algorithm.kl_stop = 0.5
+    trainer.train(8 * 64)
+    trainer.close()
+    algorithm = PPO(horizon=8)
+    with pytest.raises(CheckpointError, match=r"PPO.kl_stop=0.5 cannot change .* pass backend='torch'.*[a-z]\.$"):
+        wb.Trainer("CartPole-v1", algorithm, lanes=64, run_dir=tmp_path / "run", resume="auto")
+    again = wb.Trainer("CartPole-v1", algorithm, lanes=64, backend="torch", run_dir=tmp_path / "run", resume="auto")
+    assert (again.steps, again.algorithm.kl_stop) == (2 * 8 * 64, 0.5)
+    again.close()
 
 
 def test_threads_end_with_the_trainer(tmp_path):

@@ -70,7 +70,9 @@ class Checkpoint:
                 raise KeyError(f"it has no {', '.join(strange[:3])}")
         except (KeyError, ValueError, RuntimeError) as error:
             what = error.args[0] if isinstance(error, KeyError) else error
-            raise CheckpointError(f"checkpoint {str(self.path)!r} does not fit this run: {what}.") from error
+            raise CheckpointError(
+                f"checkpoint {str(self.path)!r} does not fit this run: {str(what).rstrip('.')}."
+            ) from error
 
 
 def parts_of(owner: Any) -> tuple[Tensors, Scalars]:
