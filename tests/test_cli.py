@@ -53,6 +53,9 @@ class FakeTrainer:
         self._emitter.emit(Progress(steps, {"episode_return": 480.5, "steps_per_second": 5e5}))
         self._emitter.emit(Stopped(steps, self.reason))
 
+    def stop(self):
+        raise AssertionError("nobody asked it to stop")
+
     def close(self):
         self.closed = True
 

@@ -96,15 +96,15 @@ def test_dropped_rollouts_count_as_steps_and_episodes(build):
     np.testing.assert_array_equal(outcome.returns, outcome.lengths)  # CartPole pays 1 a step
 
 
-def test_a_newer_policys_ratio_is_what_the_stored_log_probabilities_say(build):
+def test_a_newer_policys_log_probabilities_take_the_place_of_the_stored_ones(build):
     algorithm, rollout = lagged(build())
     with torch.no_grad():
         policy, value, _ = algorithm.model(rollout.observation.flatten(0, 1))
         now = policy.log_prob(rollout.action.flatten()).view_as(rollout.log_prob)
-    ratio, values = algorithm._corrected(rollout)
-    torch.testing.assert_close(ratio, (now - rollout.log_prob).exp())
-    torch.testing.assert_close(values, value.view_as(values))
-    assert (ratio - 1.0).abs().max() > 1e-3
+    prepared = algorithm.prepare(rollout)
+    torch.testing.assert_close(prepared.log_prob, now)
+    torch.testing.assert_close(prepared.value, value.view_as(now))
+    assert (now - rollout.log_prob).abs().max() > 1e-3
 
 
 def lagged(trainer):
@@ -145,10 +145,8 @@ def test_targets_of_an_old_policys_rollout_are_vtraces(build):
 
 def test_a_missing_correction_is_seen(build, monkeypatch):
     algorithm, rollout = lagged(build())
-    corrected = type(algorithm)._corrected
-    monkeypatch.setattr(
-        type(algorithm), "_corrected", lambda *given: (torch.ones_like(rollout.reward), corrected(*given)[1])
-    )
+    present = type(algorithm)._present
+    monkeypatch.setattr(type(algorithm), "_present", lambda *given: (rollout.log_prob, present(*given)[1]))
     assert errors_of(algorithm, rollout) > 1e-2
 
 

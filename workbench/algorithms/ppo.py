@@ -116,7 +116,7 @@ class PPO:
         if self.update_rule == "muon":
             self.optimiser: Any = MuonAdam(self.model, self.learning_rate)
         else:
-            self.optimiser = torch.optim.Adam(self.model.parameters(), lr=self.learning_rate, eps=1e-5, fused=True)
+            self.optimiser = torch.optim.Adam(self.model.parameters(), lr=self.learning_rate, eps=1e-5)
         self.returns = ReturnNormaliser(spec.lanes).to(device)
         self.penalty = AdaptivePenalty(self.kl_penalty)
         self.scale = LossScale(enabled=self.precision == "float16")
