@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 import torch
 
-import workbench as wb
 import workbench.functional as F
 from tests.algorithms.test_ppo import CPU, ppo
 from tests.envs.emulation.guests import Masked, Scripted
@@ -18,7 +17,6 @@ from workbench.data import Batch, RolloutSource
 from workbench.data.segments import Segments
 from workbench.envs import make
 from workbench.errors import InputError, UnknownNameError
-from workbench.hyperparameters import declared
 from workbench.optimisers import MuonAdam
 from workbench.spaces import SpaceTree
 from workbench.spec import EnvironmentSpec
@@ -485,37 +483,6 @@ def test_vtraces_gradient_holds_the_ratio_to_what_acted_once():
     for one, other in zip(ours, published, strict=True):
         if other is not None:
             torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-6)
-
-
-LIVE = {
-    "rho_clip": ({"advantage": "vtrace"}, 0.3),
-    "c_clip": ({"advantage": "vtrace"}, 0.3),
-    "kl_target": ({"kl_penalty": 1.0}, 1e-6),
-    "priority_correction": ({"priority": 0.9}, 1.0),
-    "gamma": ({"normalise_return": True, "gae_lambda": 0.0, "value_coefficient": 0.0}, 0.5),
-    "kl_stop": ({}, 1e-9),
-    "dual_clip": ({"learning_rate": 0.1}, 1.0),
-    "max_gradient_norm": ({}, 1e-3),
-    "value_clip": ({"learning_rate": 0.1}, 1e-3),
-}
-"""What a live hyperparameter matters beside, and a value that it is changed to; else half of what it is."""
-
-
-@pytest.mark.parametrize("name", [name for name, each in declared(PPO).items() if each.live])
-def test_every_live_hyperparameter_takes_effect_while_training_goes_on(name, tmp_path):
-    settings, value = LIVE.get(name, ({}, None))
-    ends = []
-    for changed in (False, True):
-        algorithm = PPO(horizon=16, width=16, minibatches=2, **settings)
-        run_dir = tmp_path / str(changed)
-        trainer = wb.Trainer("CartPole-v1", algorithm, lanes=16, seed=3, backend="torch", run_dir=run_dir)
-        trainer.train(16 * 16)
-        if changed:
-            setattr(algorithm, name, (getattr(algorithm, name) / 2 or 0.9) if value is None else value)
-        trainer.train(3 * 16 * 16)
-        trainer.close()
-        ends.append(torch.cat([x.detach().flatten() for x in algorithm.model.parameters()]))
-    assert not torch.equal(*ends)
 
 
 def test_priorities_that_come_later_are_of_segments_too():
