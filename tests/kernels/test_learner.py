@@ -15,8 +15,8 @@ dense, transpose, row_sums = tiles.dense, tiles.transpose, tiles.row_sums
 
 
 @numba.njit(**OPTIONS)
-def fast_dense(out, at, weight, place, row, column, x, source, rows, inner, columns, start):
-    dense(out, at, weight, place, row, column, x, source, rows, inner, columns, start)
+def fast_dense(out, at, weight, place, row, column, x, source, rows, inner, columns, start, least):
+    dense(out, at, weight, place, row, column, x, source, rows, inner, columns, start, least)
 
 
 @numba.njit(**OPTIONS)
@@ -55,7 +55,7 @@ def test_products_are_those_of_matrices(multiply, rows, inner, columns, turned, 
     )
     before = out.copy()
     row, column = (1, rows) if turned else (inner, 1)
-    multiply(out, 3, weight, 11, row, column, x, 4, rows, inner, columns, start)
+    multiply(out, 3, weight, 11, row, column, x, 4, rows, inner, columns, start, least)
     matrix = weight[11 : 11 + rows * inner].astype(np.float64)
     matrix = matrix.reshape(inner, rows).T if turned else matrix.reshape(rows, inner)
     wanted = matrix @ x[4:].astype(np.float64).reshape(inner, columns)
@@ -87,7 +87,7 @@ def test_every_width_of_registers_gives_the_same(floats):
 
     @numba.njit(**OPTIONS)
     def multiply(out, weight, x):
-        dense(out, 0, weight, 0, 16, 1, x, 0, 6, 16, 48, -1)
+        dense(out, 0, weight, 0, 16, 1, x, 0, 6, 16, 48, -1, tiles.ANY)
 
     @numba.njit(**OPTIONS)
     def turn(turned, x):

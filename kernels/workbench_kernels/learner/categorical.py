@@ -124,4 +124,6 @@ def slopes(work, outputs, delta, scratch, choices, parameters, own, action, bloc
             share = work[shares + lane]
             taken = ONE if action[at + lane] == a else ZERO
             less_even = evenness * share * (work[logits + lane] - work[middle + lane])
-            work[out + lane] = (work[slope + lane] * (taken - share) + less_even) if lane < counted else ZERO
+            work[out + lane] = work[slope + lane] * (taken - share) + less_even
+        for lane in range(counted, LANE_COUNT):
+            work[out + lane] = ZERO

@@ -15,12 +15,14 @@ keeps loops from vectorising."""
 ZERO = np.float32(0.0)
 
 
+ANY = np.float32(-np.inf)
+"""What no sum is below."""
 ZEROS, SUMS = -1, -2
 """What the sums of `dense` begin with, if not with a bias: nothing, or what is there."""
 
 
-def dense(out, at, weight, place, row, column, x, source, rows, inner, columns, start):
-    """Multiply matrices: out[r, c] = start + sum over k of weight[r, k] * x[k, c].
+def dense(out, at, weight, place, row, column, x, source, rows, inner, columns, start, least):
+    """Multiply matrices: out[r, c] = max(least, start + sum over k of weight[r, k] * x[k, c]).
 
     Args:
         out, at: [rows, columns] float32, written; no other argument may overlap it.
@@ -29,6 +31,7 @@ def dense(out, at, weight, place, row, column, x, source, rows, inner, columns, 
         x, source: [inner, columns] float32.
         rows, inner, columns: Sizes; `columns` is a multiple of 16.
         start: `ZEROS`; `SUMS`, what `out` holds; or the place in `weight` of a bias for each row.
+        least: float32; `ANY` holds nothing up. No sum that is NaN becomes it.
     """
     for r in range(rows):
         for c in range(columns):
@@ -39,7 +42,7 @@ def dense(out, at, weight, place, row, column, x, source, rows, inner, columns, 
                 total = weight[start + r]
             for k in range(inner):
                 total += weight[place + r * row + k * column] * x[source + k * columns + c]
-            out[at + r * columns + c] = total
+            out[at + r * columns + c] = least if total < least else total
 
 
 def transpose(out, at, x, source, rows, columns):

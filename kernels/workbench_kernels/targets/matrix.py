@@ -93,6 +93,7 @@ class _Emitter:
         columns: Any,
         start: Any,
         bias: Any,
+        least: Any,
     ) -> None:
         b, floats = self.builder, self.shape.floats
         zero = ir.Constant(self.vector, [0.0] * floats)
@@ -111,9 +112,11 @@ class _Emitter:
                 for place in line:
                     b.store(spread, place)
         self.product(sums, weight, row, column, x, inner, columns)
+        floor = self.broadcast(least)
         for line, targets in zip(sums, places, strict=True):
             for place, target in zip(line, targets, strict=True):
-                self.store(b.load(place), target)
+                total = b.load(place)
+                self.store(b.select(b.fcmp_ordered("<", total, floor), floor, total), target)
 
     def matrix(
         self,
@@ -127,6 +130,7 @@ class _Emitter:
         inner: Any,
         columns: Any,
         start: Any,
+        least: Any,
     ) -> None:
         """Write the loops: whole blocks of columns and rows first, then what is left of each."""
         b, shape = self.builder, self.shape
@@ -142,7 +146,7 @@ class _Emitter:
                         first = b.gep(weight, [b.mul(r, row)])
                         bias = b.gep(weights, [b.add(start, r)])
                         self.block(
-                            count, vectors, target, first, row, column, b.gep(x, [c]), inner, columns, start, bias
+                            count, vectors, target, first, row, column, b.gep(x, [c]), inner, columns, start, bias, least
                         )
                     done = end
 
@@ -194,9 +198,9 @@ def intrinsics(shape: Block) -> tuple[Any, Any, Any]:
         return _Emitter(builder, shape)
 
     @intrinsic
-    def dense(_, out, at, weight, place, row, column, x, source, rows, inner, columns, start):
+    def dense(_, out, at, weight, place, row, column, x, source, rows, inner, columns, start, least):
         def codegen(context, builder, signature, arguments):
-            out, at, weight, place, row, column, x, source, rows, inner, columns, start = arguments
+            out, at, weight, place, row, column, x, source, rows, inner, columns, start, least = arguments
             kinds = signature.args
             emitter(builder).matrix(
                 _pointer(context, builder, kinds[0], out, at),
@@ -209,11 +213,12 @@ def intrinsics(shape: Block) -> tuple[Any, Any, Any]:
                 inner,
                 columns,
                 start,
+                least,
             )
             return context.get_dummy_value()
 
         place = types.intp
-        kinds = (out, place, weight, place, place, place, x, place, place, place, place, place)
+        kinds = (out, place, weight, place, place, place, x, place, place, place, place, place, types.float32)
         return types.void(*kinds), codegen
 
     @intrinsic
@@ -247,9 +252,9 @@ def register(shape: Block) -> None:
     cpu._registered.update((tiles.dense, tiles.transpose, tiles.row_sums))
 
     @overload(tiles.dense)
-    def _(out, at, weight, place, row, column, x, source, rows, inner, columns, start):
-        def implementation(out, at, weight, place, row, column, x, source, rows, inner, columns, start):
-            quick_dense(out, at, weight, place, row, column, x, source, rows, inner, columns, start)
+    def _(out, at, weight, place, row, column, x, source, rows, inner, columns, start, least):
+        def implementation(out, at, weight, place, row, column, x, source, rows, inner, columns, start, least):
+            quick_dense(out, at, weight, place, row, column, x, source, rows, inner, columns, start, least)
 
         return implementation
 
