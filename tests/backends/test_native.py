@@ -1,10 +1,12 @@
 """The native learner against torch's: weights, losses, gradients and checkpoints; and the environment's own steps."""
 
 import os
+import re
 import subprocess
 import sys
 from dataclasses import replace
 
+import numba
 import numpy as np
 import pytest
 import torch
@@ -23,6 +25,7 @@ from workbench.training.seeding import seeds_from
 from workbench_kernels.envs import make as kernel
 from workbench_kernels.learner.rollout import TERMINATED, TRUNCATED
 from workbench_kernels.learner.tiles import LANES
+from workbench_kernels.targets import learning
 
 CPU = torch.device("cpu")
 
@@ -38,14 +41,13 @@ def native(env, lanes=70, seed=0, workers=2, **settings):
 def rollout_of(learner):
     """What was remembered, as torch's learner keeps it: [T, B, ...]."""
     horizon, lanes, tiles = learner.algorithm.horizon, learner.source.env.lanes, learner._tiles
-    names = ("observation", "action", "log_prob", "value", "reward", "end", "advantage", "target")
 
     def ordered(x):
-        x = x.reshape(tiles, horizon, -1, LANES).transpose(1, 0, 3, 2)
-        return torch.from_numpy(x.reshape(horizon, tiles * LANES, -1)[:, :lanes].copy())
+        x = x.reshape(tiles, horizon, -1, LANES).permute(1, 0, 3, 2)
+        return x.reshape(horizon, tiles * LANES, -1)[:, :lanes].clone()
 
-    fields = {name: ordered(x) for name, x in zip(names, learner.blocks[:8], strict=True)}
-    single = [name for name in names if name != "observation" and fields[name].shape[-1] == 1]
+    fields = {name: ordered(x) for name, x in learner.evidence().items()}
+    single = [name for name in fields if name != "observation" and fields[name].shape[-1] == 1]
     discrete = fields["action"].dtype == torch.int32
     fields |= {name: fields[name].squeeze(-1) for name in single if discrete or name != "action"}
     if discrete:
@@ -177,6 +179,20 @@ def test_what_is_prepared_is_what_training_calls(env):
     assert all(before)
 
 
+def test_registers_are_stored_whole(env, monkeypatch, tmp_path):
+    """A store to some lanes only takes 20 times as long where there is no AVX-512."""
+    monkeypatch.setattr(numba.config, "CACHE_DIR", str(tmp_path))  # what is found in a cache has no listing
+    learning.compile_rollout.cache_clear()
+    learning.compile_learn.cache_clear()
+    learner = native(env, lanes=64, horizon=8)
+    learner.prepare()
+    for compiled in (learner._rollout, learner._learn):
+        (listing,) = compiled.inspect_asm().values()
+        parts = re.split(r"^(?=[^.\s]\S*:$)", listing, flags=re.MULTILINE)
+        found = [part.split(":", 1)[0] for part in parts if "maskmov" in part]
+        assert [name for name in found if "targets6matrix" not in name] == []  # that one's is for no factors at all
+
+
 def test_the_number_of_threads_changes_no_bit(env):
     results = []
     for workers in (1, 2, 3):
@@ -268,7 +284,7 @@ def test_numbers_that_are_none_are_named(what, monkeypatch):
         def faulty(*arguments):
             take(*arguments)
             learner.blocks[4][(1 * 4 + 3) * LANES + 2] = np.inf
-            learner.blocks[-1][66] = np.nan
+            learner._doubt[66] = np.nan
 
         learner._rollout = faulty
         place = "reward of lane 66 is inf at step 3"

@@ -33,6 +33,7 @@ def numbers(rng, size):
     return rng.normal(size=size).astype(np.float32)
 
 
+@pytest.mark.parametrize("least", [tiles.ANY, np.float32(0.25)])
 @pytest.mark.parametrize("start", [tiles.ZEROS, tiles.SUMS, 5])
 @pytest.mark.parametrize("turned", [False, True])
 @pytest.mark.parametrize(
@@ -46,7 +47,7 @@ def numbers(rng, size):
         (tiles.dense, 6, 9, 48),
     ],
 )
-def test_products_are_those_of_matrices(multiply, rows, inner, columns, turned, start):
+def test_products_are_those_of_matrices(multiply, rows, inner, columns, turned, start, least):
     rng = np.random.default_rng(0)
     weight, x, out = (
         numbers(rng, rows * inner + 90),
@@ -63,6 +64,7 @@ def test_products_are_those_of_matrices(multiply, rows, inner, columns, turned, 
         wanted += before[3 : 3 + rows * columns].reshape(rows, columns)
     elif start >= 0:
         wanted += weight[start : start + rows, None]
+    wanted = np.maximum(wanted, least)
     np.testing.assert_allclose(out[3 : 3 + rows * columns].reshape(rows, columns), wanted, atol=1e-5 * inner)
     np.testing.assert_array_equal(out[:3], before[:3])  # and nothing beside it
     np.testing.assert_array_equal(out[3 + rows * columns :], before[3 + rows * columns :])
@@ -117,7 +119,7 @@ class Network:
         self.size = network.parameters_of(*self.shape[:4])
         self.parameters = aligned((self.size + outputs - 1,), np.float32)  # the policy's own behind
         self.parameters[:] = numbers(rng, len(self.parameters)) * 0.3
-        self.work = aligned((learning.workspace(inputs, width, depth, outputs),), np.float32)
+        self.work = aligned((learning.workspace(inputs, width, depth, outputs, 1),), np.float32)
         self.observation = aligned((inputs * LANES,), np.float32)
         self.observation[:] = numbers(rng, inputs * LANES)
         self.activation = {"relu": torch.relu, "tanh": torch.tanh, "silu": torch.nn.functional.silu}[activation]
@@ -250,8 +252,8 @@ def test_ppos_loss_and_its_gradient_are_the_papers(policy, compiled):
     np.testing.assert_allclose(log_probs, one.log_probs.detach(), atol=2e-6)
     loss(
         net.work, net.outputs + count * LANES, net.delta + count * LANES, net.scratch,
-        np.concatenate([one.log_prob, one.advantage, one.target]), lanes, mean, np.float32(1 / (deviation + 1e-8)),
-        scale, clip, value_coefficient, *centres, sums, 2,
+        one.log_prob, one.advantage, one.target, 0, lanes, mean, np.float32(1 / (deviation + 1e-8)), scale, clip,
+        value_coefficient, *centres, sums, 2,
     )  # fmt: skip
     slopes(
         net.work, net.outputs, net.delta, net.scratch, count, net.parameters, net.size, one.action, 0, lanes,
@@ -316,29 +318,36 @@ def test_numbers_are_drawn_from_the_normal(choose):
     assert np.abs(correlation - np.eye(3)).max() < 4 / np.sqrt(n / 3)
 
 
-@pytest.mark.parametrize("gather", both(update.gather))
-def test_the_blocks_of_an_epoch_hold_each_transition_once_each_lanes_at_its_own_step(gather):
+@pytest.mark.parametrize("stagger", both(update.stagger))
+@pytest.mark.parametrize(("rows", "dtype"), [(1, np.float32), (3, np.float32), (1, np.int32)])
+def test_each_lane_begins_at_a_step_of_its_own(stagger, rows, dtype):
     rng = np.random.default_rng(6)
-    horizon, tile_count, inputs, count = 5, 2, 3, 2
-    size = horizon * tile_count * LANES
+    horizon, tile_count = 5, 2
     shift = rng.integers(horizon, size=tile_count * LANES).astype(np.int32)
-    ids = np.arange(size, dtype=np.float32).reshape(tile_count, horizon, 1, LANES)
-    observation, action = (np.concatenate([ids + k * size for k in range(n)], 2).ravel() for n in (inputs, count))
-    rows = [(ids + k * size).ravel() for k in range(3)]
-    unused = np.zeros(0, np.float32)
-    blocks = (observation, action, rows[0], unused, unused, unused, rows[1], rows[2], unused)
-    found = []
-    for block in range(horizon * tile_count):
-        picked, picked_action = np.zeros((3 + inputs) * LANES, np.float32), np.zeros(count * LANES, np.float32)
-        gather(block, horizon, shift, blocks, inputs, count, picked, picked_action)
-        found.append(picked[:LANES])
-        np.testing.assert_array_equal(picked.reshape(-1, LANES)[:3], found[-1] + size * np.arange(3.0)[:, None])
-        np.testing.assert_array_equal(picked.reshape(-1, LANES)[3:], found[-1] + size * np.arange(3.0)[:, None])
-        np.testing.assert_array_equal(picked_action.reshape(-1, LANES), found[-1] + size * np.arange(2.0)[:, None])
-        tile, step = divmod(block, horizon)
-        steps = (step + shift[tile * LANES : (tile + 1) * LANES]) % horizon
-        np.testing.assert_array_equal(found[-1], ids[tile, steps, 0, np.arange(LANES)])
-    assert sorted(np.concatenate(found)) == list(range(size))
+    x = np.arange(tile_count * horizon * rows * LANES).astype(dtype)
+    before, work = x.reshape(tile_count, horizon, rows, LANES).copy(), np.zeros(horizon * LANES, np.float32)
+    for tile in range(tile_count):
+        stagger(x, tile * horizon, rows, horizon, shift, np.uintp(tile * LANES), work)
+    steps = (np.arange(horizon)[:, None] + shift.reshape(tile_count, 1, LANES)) % horizon
+    np.testing.assert_array_equal(x.reshape(before.shape), np.take_along_axis(before, steps[:, :, None], 1))
+
+
+@pytest.mark.parametrize("summed", both(update.summed))
+@pytest.mark.parametrize("count", [LANES, 7])
+def test_minibatches_know_the_moments_of_their_advantages(summed, count):
+    rng = np.random.default_rng(8)
+    horizon, tile_count = 6, 2
+    lanes = LANES + count
+    x = (1000 + numbers(rng, tile_count * horizon * LANES)).reshape(tile_count, horizon, LANES)
+    advantage, work = x.copy().ravel(), np.zeros(horizon * LANES, np.float32)
+    total, scatter = np.ones((2, tile_count * horizon), np.float32)
+    for tile, used in enumerate((LANES, count)):
+        summed(tile * horizon, horizon, used, work, advantage, total, scatter)
+    assert not advantage.reshape(x.shape)[1, :, count:].any()
+    order = rng.permutation(tile_count * horizon)
+    found = update.moments(order, 3, 9, horizon, lanes, total, scatter)
+    held = np.concatenate([x[n // horizon, n % horizon, : lanes - n // horizon * LANES] for n in order[3:9]])
+    assert found == (len(held), pytest.approx(held.mean(dtype=float)), pytest.approx(held.std(dtype=float), rel=1e-4))
 
 
 @pytest.mark.parametrize("advantages", both(rollout.advantages))

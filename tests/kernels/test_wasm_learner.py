@@ -13,7 +13,7 @@ from workbench.training.seeding import seeds_from
 from workbench_kernels.buffers import fields
 from workbench_kernels.learner.tiles import LANES
 from workbench_kernels.learner.update import SHARES
-from workbench_kernels.targets import learning, wasm
+from workbench_kernels.targets import learning, wasm, wasm_learner
 
 LANES_USED = 70
 """No whole number of tiles."""
@@ -31,10 +31,10 @@ class WasmLearner(WasmLanes):
         bounds = learner._bounds or (np.zeros(1, np.float32),) * 4
         count = learner._count
         given = [learner.parameters, learner._means, learner._squares, learner._gradient, learner._sums]
-        given += [np.zeros(learning.workspace(inputs, width, depth, outputs), np.float32), *learner._picked[0]]
-        epochs, lanes = learner.algorithm.epochs, learner._tiles * LANES
+        epochs, horizon = learner.algorithm.epochs, learner.algorithm.horizon
+        given += [np.zeros(learning.workspace(inputs, width, depth, outputs, horizon), np.float32)]
         given += [np.zeros(LANES, np.int64), np.zeros(3, np.uint32), np.zeros(epochs * count, np.int64)]
-        given += [np.zeros(epochs * lanes, np.int32), *bounds]
+        given += [np.zeros(epochs * learner._tiles * LANES, np.int32), *learner._moments, *bounds]
         given += [observation, action, *rest, learner.episodes.running_return, learner.episodes.running_length]
         given += list(learner._finished)
         assert len(given) == len(wasm.LEARNING)
@@ -91,8 +91,8 @@ def test_it_learns_what_the_learner_on_vector_units_learns(id):
     learner._rollout = noting
     learner.collect()
     twin.roll(keys[0])
-    names = ("observation", "action", "log_prob", "value", "reward", "end", "advantage", "target")
-    for name, ours in zip(names, learner.blocks, strict=False):
+    remembered = dict(zip(wasm_learner.BLOCKS, learner.blocks, strict=True))
+    for name, ours in remembered.items():
         # Sums are rounded otherwise, where the machine has no fused multiplication; choices hang on none of them here.
         np.testing.assert_allclose(twin.values[name], ours, atol=2e-4, rtol=1e-4, err_msg=name)
     assert twin.values["advantage"].any()
@@ -101,12 +101,12 @@ def test_it_learns_what_the_learner_on_vector_units_learns(id):
     learn = learner._learn
 
     def noting_order(leads, *arguments):
-        order.append((*arguments[:3], map(float, arguments[8][3:])))
+        order.append((*arguments[:3], map(float, arguments[9][3:])))
         return learn(leads, *arguments)
 
     learner._learn = noting_order
     before = learner.parameters.copy()
-    for name, ours in zip(names, learner.blocks, strict=False):
+    for name, ours in remembered.items():
         twin.values[name][:] = ours
     learner.learn()
     twin.learn(*order[0])

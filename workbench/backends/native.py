@@ -30,8 +30,10 @@ from workbench_kernels.learner.tiles import LANES
 from workbench_kernels.learner.update import SHARES
 from workbench_kernels.targets import cpu, learning
 
-BLOCKS = ("observation", "action", "log_prob", "value", "reward", "end", "advantage", "target", "doubt")
-"""What is kept of a rollout."""
+BLOCKS = ("observation", "action", "log_prob", "value", "reward", "end", "advantage", "target")
+"""What is kept of each transition of a rollout."""
+TURNED = ("observation", "action", "log_prob", "advantage", "target")
+"""What an update reads of it: in these, it leaves each lane to begin at a step of its own."""
 
 OVER = 2**30
 """Where a team's counters stand when there is nothing to take and nobody to wait for."""
@@ -142,14 +144,14 @@ class NativeLearner:
 
         action, end = self._actions(count), numbers(count, np.uint8)
         log_prob, value, reward, advantage, target = (numbers(count) for _ in range(5))
-        doubt = numbers(tiles * LANES)
         observation = numbers(count * inputs)
-        self.blocks = (observation, action, log_prob, value, reward, end, advantage, target, doubt)
+        self._doubt, self._turned = numbers(tiles * LANES), np.zeros(tiles * LANES, np.int64)
+        self.transitions = (observation, action, log_prob, value, reward, end, advantage, target)
+        self.blocks = (*self.transitions, self._doubt)
+        self._moments = (numbers(self._count), numbers(self._count))
         self._finished = (numbers(count), numbers(count, np.int32), numbers(count, np.int32), numbers(tiles, np.int64))
-        self._work = [numbers(learning.workspace(inputs, width, depth, outputs)) for _ in range(workers)]
-        self._picked = [
-            (numbers((inputs + 3) * LANES), numbers(len(action) // self._count, action.dtype)) for _ in range(workers)
-        ]
+        workspace = learning.workspace(inputs, width, depth, outputs, horizon)
+        self._work = [numbers(workspace) for _ in range(workers)]
         self._waiting = [np.zeros(LANES, np.int64) for _ in range(workers)]
         self._gradient = numbers(self._size * SHARES)
         self._sums = np.zeros(SHARES * len(LOGS))
@@ -174,9 +176,7 @@ class NativeLearner:
         key = np.uint64(0)
         learning.compile_for(self._rollout, *self._collecting(key), self._work[0], self._waiting[0])
         order, shifts = np.zeros((1, 1), np.int64), np.zeros((1, 1), np.int32)
-        learning.compile_for(
-            self._learn, True, *self._learning(order, shifts, 0.0, 0.0, 0), self._work[0], *self._picked[0]
-        )
+        learning.compile_for(self._learn, True, *self._learning(order, shifts, 0.0, 0.0, 0), self._work[0])
 
     def collect(self) -> Outcome:
         """Take `horizon` steps in every lane."""
@@ -184,9 +184,10 @@ class NativeLearner:
         env = self.source.env
         seed = torch.randint(2**62, (), generator=self.algorithm.action_generator).item()
         arguments = self._collecting(np.uint64(rng.stream_key(np.uint64(seed))))
-        self.blocks[-1][:] = 0
+        self._doubt[:] = 0
+        self._turned[:] = 0
         self._together(lambda worker: self._rollout(*arguments, self._work[worker], self._waiting[worker]))
-        if self.blocks[-1].any():
+        if self._doubt.any():
             self._name_fault()
         self.source.collected += self._horizon
         outcome = Outcome(env.lanes * self._horizon, *self._episodes())
@@ -244,6 +245,7 @@ class NativeLearner:
         order = np.stack([torch.randperm(self._count, generator=generator).numpy() for _ in range(algorithm.epochs)])
         shape = (algorithm.epochs, self._tiles * LANES)
         shifts = torch.randint(self._horizon, shape, generator=generator, dtype=torch.int32).numpy()
+        self._turned += shifts.sum(0)
         group = algorithm.optimiser.param_groups[0]
         progress = algorithm.progress
         group["lr"] = algorithm.learning_rate * SCHEDULES[algorithm.learning_rate_schedule](progress)
@@ -252,7 +254,7 @@ class NativeLearner:
         self._sums[:] = 0
         arguments = self._learning(order, shifts, group["lr"], bonus, int(states[0]["step"]))
         taken, transitions, norms = self._together(
-            lambda worker: self._learn(worker == 0, *arguments, self._work[worker], *self._picked[worker])
+            lambda worker: self._learn(worker == 0, *arguments, self._work[worker])
         )
         for state in states:
             state["step"] += taken
@@ -265,7 +267,8 @@ class NativeLearner:
         algorithm = self.algorithm
         group = algorithm.optimiser.param_groups[0]
         # Any lane's will do to centre the logs on; lanes beyond B hold anything.
-        value, target = (self.blocks[BLOCKS.index(name)][0] for name in ("value", "target"))
+        _, _, _, values, _, _, _, targets = self.transitions
+        value, target = values[0], targets[0]
         return (
             order,
             shifts,
@@ -275,6 +278,7 @@ class NativeLearner:
             self.parameters,
             self.network,
             self.blocks,
+            self._moments,
             tuple(map(np.float32, (algorithm.clip, bonus, algorithm.value_coefficient, target, value - target))),
             (*map(float, (rate, *group["betas"], group["eps"], algorithm.max_gradient_norm)),),
             self._means,
@@ -295,11 +299,9 @@ class NativeLearner:
 
     def _name_fault(self) -> None:
         """Say which number of which lane is none."""
-        observation, reward = self.blocks[0], self.blocks[4]
-        inputs = self.network[0]
-        shown = observation.reshape(self._tiles, self._horizon, inputs, LANES)
-        earned = reward.reshape(self._tiles, self._horizon, 1, LANES)
-        for what, numbers in (("observation", shown), ("reward", earned)):
+        found = self.evidence()
+        for what in ("observation", "reward"):
+            numbers = found[what].numpy().reshape(self._tiles, self._horizon, -1, LANES)
             bad = np.argwhere(~np.isfinite(numbers))
             if len(bad):
                 tile, t, _, lane = bad[0]
@@ -312,7 +314,12 @@ class NativeLearner:
 
     def evidence(self) -> dict[str, torch.Tensor]:
         """Return the newest rollout: flat, tile after tile, in it step after step, the lanes innermost."""
-        return {name: torch.from_numpy(x) for name, x in zip(BLOCKS, self.blocks, strict=True)}
+        found = dict(zip(BLOCKS, self.transitions, strict=True))
+        steps = (np.arange(self._horizon)[:, None] - self._turned.reshape(self._tiles, 1, LANES)) % self._horizon
+        for name in TURNED:
+            turned = found[name].reshape(self._tiles, self._horizon, -1, LANES)
+            found[name] = np.take_along_axis(turned, steps[:, :, None], 1).reshape(-1)
+        return {name: torch.from_numpy(x) for name, x in found.items()}
 
     def hold(self) -> None:
         """Do nothing: threads work only inside of `collect` and `learn`."""

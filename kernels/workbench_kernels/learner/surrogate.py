@@ -37,17 +37,16 @@ VALUE, ENTROPY, KL, CLIPPED, TARGET, TARGET_SQUARE, ERROR, ERROR_SQUARE = (
     np.uintp(n * LANES) for n in range(1, LOG_ROWS)
 )
 
-OLD, ADVANTAGE, WANTED = (np.uintp(n * LANES) for n in range(3))
-SEEN = 3 * LANES
-"""Where the rows of a picked block begin: old log-probabilities, advantages, targets, and observations."""
-
 
 def surrogate(
     work,
     values,
     slope,
     scratch,
-    picked,
+    log_prob,
+    advantage,
+    target,
+    at,
     lanes,
     mean,
     inverse,
@@ -63,7 +62,8 @@ def surrogate(
 
     Args:
         work, values, slope, scratch: Workspace, where its values, their gradient and its scratch rows begin.
-        picked: float32, the block: rows as `OLD`, `ADVANTAGE`, `WANTED` and `SEEN` say.
+        log_prob, advantage, target: float32, of the block from `at` on.
+        at: The block's place.
         lanes: How many lanes count; rows of the others become 0.
         mean, inverse: float32, of the minibatch's advantages: the mean, and one over the standard deviation.
         scale: float32, one over the transitions of the minibatch.
@@ -73,19 +73,19 @@ def surrogate(
         tallies, into: float64; nine sums are added from `into` on, as `LOGS` orders them.
     """
     top, first = np.uintp(scratch + SLOPE * LANES), np.uintp(scratch + FIRST_LOG * LANES)
-    counted, values, slope = np.uintp(lanes), np.uintp(values), np.uintp(slope)
+    at, counted, values, slope = np.uintp(at), np.uintp(lanes), np.uintp(values), np.uintp(slope)
     # Several short loops: the fewer rows one touches, the surer it vectorises.
     for lane in range(LANE_COUNT):
-        log_ratio = work[first + KL + lane] - picked[OLD + lane]
+        log_ratio = work[first + KL + lane] - log_prob[at + lane]
         ratio = exponential(log_ratio)
-        standard = (picked[ADVANTAGE + lane] - mean) * inverse
+        standard = (advantage[at + lane] - mean) * inverse
         free, held = ratio * standard, min(max(ratio, ONE - clip), ONE + clip) * standard
         work[top + lane] = -free * scale if free <= held else ZERO
         work[first + lane] = -min(free, held)
         work[first + KL + lane] = ratio - ONE - log_ratio
         work[first + CLIPPED + lane] = ONE if abs(ratio - ONE) > clip else ZERO
     for lane in range(LANE_COUNT):
-        wanted = picked[WANTED + lane]
+        wanted = target[at + lane]
         error = work[values + lane] - wanted
         work[slope + lane] = value_coefficient * error * scale
         work[first + VALUE + lane] = HALF * error * error

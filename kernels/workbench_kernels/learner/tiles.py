@@ -12,6 +12,7 @@ LANE_COUNT = np.uintp(LANES)
 """L, for loops over lanes. Places in them are unsigned too: a signed one might be negative, and numba's test for that
 keeps loops from vectorising."""
 
+
 ZERO = np.float32(0.0)
 
 
@@ -42,7 +43,7 @@ def dense(out, at, weight, place, row, column, x, source, rows, inner, columns, 
                 total = weight[start + r]
             for k in range(inner):
                 total += weight[place + r * row + k * column] * x[source + k * columns + c]
-            out[at + r * columns + c] = least if total < least else total
+            out[at + r * columns + c] = max(total, least)
 
 
 def transpose(out, at, x, source, rows, columns):

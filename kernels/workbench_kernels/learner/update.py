@@ -1,16 +1,17 @@
 """PPO's updates on what was remembered: minibatches of blocks, gradients, clipping, Adam.
 
-A block is L transitions, one of each lane of a tile, and each lane's of a step of its own: lanes whose episodes began
-together would otherwise fill a minibatch with transitions that are all alike. P: parameters.
+A block is L transitions, one of each lane of a tile. `rollout` leaves one step of all in a block; each epoch turns the
+steps of each lane by a shift of its own: lanes whose episodes began together would fill a minibatch with transitions
+that are all alike. T: horizon, P: parameters.
 """
 
 import numpy as np
 
 from workbench_kernels.learner.categorical import PARAMETERS, judge, slopes
 from workbench_kernels.learner.network import backward, delta_at, forward, outputs_at, parameters_of, scratch_at
-from workbench_kernels.learner.surrogate import ADVANTAGE, LOG_ROWS, OLD, SEEN, WANTED, surrogate
+from workbench_kernels.learner.surrogate import LOG_ROWS, surrogate
 from workbench_kernels.learner.team import DONE, STARTED, advance, claim, wait
-from workbench_kernels.learner.tiles import LANE_COUNT, LANES
+from workbench_kernels.learner.tiles import LANE_COUNT, LANES, row_sums
 
 ZERO = np.float32(0.0)
 ONE = np.float32(1.0)
@@ -25,56 +26,96 @@ def filled(block, horizon, lanes):
     return min(LANES, lanes - block // horizon * LANES)
 
 
-def place_of(block, lane, horizon, shift):
-    """Return where the transition of a lane of a block stands in arrays of one number a transition."""
-    tile = block // horizon
-    step = block - tile * horizon + np.int64(shift[tile * LANES + lane])
-    return (tile * horizon + (step if step < horizon else step - horizon)) * LANES + lane
+def stagger(x, first, rows, horizon, shift, low, work):
+    """Turn the steps of each lane of a tile by its shift.
+
+    Args:
+        x: Blocks of `rows` rows of L numbers that float32 can hold.
+        first, horizon: The tile's first block, and T.
+        shift, low: int32 in [0, T), of the tile's lanes from `low` on: the step that becomes the first.
+        work: At least T rows.
+    """
+    stride, wide = np.uintp(rows * LANES), np.uintp(LANES)
+    for k in range(rows):
+        place = np.uintp(first * rows * LANES + k * LANES)
+        for lane in range(LANE_COUNT):
+            late = np.uintp(shift[low + lane])
+            early = np.uintp(horizon) - late
+            for t in range(early):
+                work[t * wide + lane] = x[place + (late + t) * stride + lane]
+            for t in range(late):
+                work[(early + t) * wide + lane] = x[place + t * stride + lane]
+        for t in range(np.uintp(horizon)):
+            for lane in range(LANE_COUNT):
+                x[place + t * stride + lane] = work[t * wide + lane]
 
 
-def moments(order, start, stop, shift, horizon, lanes, advantage):
+def summed(first, horizon, count, work, advantage, total, scatter):
+    """Write each block's sum of advantages, and of their squared distances from their mean.
+
+    Args:
+        first, horizon: The tile's first block, and T.
+        count: How many lanes of the tile count; advantages of the others become 0.
+        work: At least T rows.
+        advantage: float32, blocks.
+        total, scatter: float32 [blocks], written.
+    """
+    counted, share = np.uintp(count), ONE / np.float32(count)
+    for t in range(horizon):
+        at = np.uintp((first + t) * LANES)
+        for lane in range(counted, LANE_COUNT):
+            advantage[at + lane] = ZERO
+        total[first + t] = ZERO
+        scatter[first + t] = ZERO
+    row_sums(total, first, advantage, first * LANES, horizon, LANES)
+    for t in range(horizon):
+        at, row = np.uintp((first + t) * LANES), np.uintp(t * LANES)
+        mean = total[first + t] * share
+        for lane in range(LANE_COUNT):
+            off = advantage[at + lane] - mean
+            work[row + lane] = off * off
+        for lane in range(counted, LANE_COUNT):
+            work[row + lane] = ZERO
+    row_sums(scatter, first, work, 0, horizon, LANES)
+
+
+def shuffle_tile(tile, shift, horizon, lanes, inputs, numbers, blocks, moments_of, work):
+    """Stagger what is remembered of one tile, and sum its blocks; see `learn`."""
+    observation, action, log_prob, _, _, _, advantage, target, _ = blocks
+    first, low = tile * horizon, np.uintp(tile * LANES)
+    for x in (log_prob, advantage, target):
+        stagger(x, first, 1, horizon, shift, low, work)
+    stagger(observation, first, inputs, horizon, shift, low, work)
+    stagger(action, first, numbers, horizon, shift, low, work)
+    total, scatter = moments_of
+    summed(first, horizon, filled(first, horizon, lanes), work, advantage, total, scatter)
+
+
+def moments(order, start, stop, horizon, lanes, total, scatter):
     """Return how many transitions the blocks order[start:stop] hold, their mean advantage and its deviation."""
     count = 0
-    total, square = 0.0, 0.0
+    everything, square = 0.0, 0.0
+    for n in range(start, stop):
+        count += filled(order[n], horizon, lanes)
+        everything += total[order[n]]
+    mean = everything / count
     for n in range(start, stop):
         width = filled(order[n], horizon, lanes)
-        count += width
-        for lane in range(width):
-            total += advantage[place_of(order[n], lane, horizon, shift)]
-    mean = total / count
-    for n in range(start, stop):
-        for lane in range(filled(order[n], horizon, lanes)):
-            off = advantage[place_of(order[n], lane, horizon, shift)] - mean
-            square += off * off
+        off = total[order[n]] / width - mean
+        square += scatter[order[n]] + width * off * off
     return count, np.float32(mean), np.float32(np.sqrt(square / count))
 
 
-def gather(block, horizon, shift, blocks, inputs, numbers, picked, picked_action):
-    """Copy the transitions of a block: rows of `picked` as `surrogate` orders them, and the actions' `numbers` rows."""
-    observation, action, log_prob, _, _, _, advantage, target, _ = blocks
-    seen = np.uintp(SEEN)
-    for lane in range(LANE_COUNT):
-        place = np.uintp(place_of(block, np.int64(lane), horizon, shift))
-        picked[OLD + lane] = log_prob[place]
-        picked[ADVANTAGE + lane] = advantage[place]
-        picked[WANTED + lane] = target[place]
-        first = place - lane
-        for k in range(np.uintp(numbers)):
-            picked_action[k * LANE_COUNT + lane] = action[first * np.uintp(numbers) + k * LANE_COUNT + lane]
-        for k in range(np.uintp(inputs)):
-            picked[seen + k * LANE_COUNT + lane] = observation[first * np.uintp(inputs) + k * LANE_COUNT + lane]
-
-
 def share_gradient(
-    share, order, start, stop, shift, horizon, lanes, parameters, network, blocks, settings, count, mean, deviation,
-    gradient, sums, work, picked, picked_action,
+    share, order, start, stop, horizon, lanes, parameters, network, blocks, settings, count, mean, deviation, gradient,
+    sums, work,
 ):  # fmt: skip
     """Sum the gradient and the logs of one share of a minibatch; see `learn`."""
     inputs, width, depth, outputs, activation = network
+    observation, action, log_prob, _, _, _, advantage, target, _ = blocks
     clip, entropy_coefficient, value_coefficient, centre, bias = settings
     own = parameters_of(inputs, width, depth, outputs)
     size = own + PARAMETERS * (outputs - 1)
-    numbers = outputs - 1 if PARAMETERS else 1
     first = share * size
     begin = np.uintp(first)
     for p in range(np.uintp(size)):
@@ -87,22 +128,22 @@ def share_gradient(
     )
     values, slope = results + (outputs - 1) * LANES, delta + (outputs - 1) * LANES
     for n in range(start + share * (stop - start) // SHARES, start + (share + 1) * (stop - start) // SHARES):
-        counted = filled(order[n], horizon, lanes)
-        gather(order[n], horizon, shift, blocks, inputs, numbers, picked, picked_action)
-        forward(parameters, picked, SEEN, work, inputs, width, depth, outputs, activation)
-        judge(work, results, scratch, outputs - 1, parameters, own, picked_action, 0)
+        block = order[n]
+        at, seen, counted = block * LANES, block * inputs * LANES, filled(block, horizon, lanes)
+        forward(parameters, observation, seen, work, inputs, width, depth, outputs, activation)
+        judge(work, results, scratch, outputs - 1, parameters, own, action, block)
         surrogate(
-            work, values, slope, scratch, picked, counted, mean, inverse, scale, clip, value_coefficient, centre,
-            bias, sums, share * LOG_ROWS,
+            work, values, slope, scratch, log_prob, advantage, target, at, counted, mean, inverse, scale, clip,
+            value_coefficient, centre, bias, sums, share * LOG_ROWS,
         )  # fmt: skip
         slopes(
-            work, results, delta, scratch, outputs - 1, parameters, own, picked_action, 0, counted,
+            work, results, delta, scratch, outputs - 1, parameters, own, action, block, counted,
             entropy_coefficient * scale, gradient, first + own,
         )  # fmt: skip
-        backward(parameters, gradient, first, picked, SEEN, work, inputs, width, depth, outputs, activation)
+        backward(parameters, gradient, first, observation, seen, work, inputs, width, depth, outputs, activation)
 
 
-def summed(gradient, network, size):
+def gathered(gradient, network, size):
     """Sum the shares' gradients into the first, in the parameters' order; return the square of its norm."""
     inputs, width = network[:2]
     for share in range(1, SHARES):
@@ -147,19 +188,19 @@ def adam(parameters, gradient, size, scale, mean, square, steps, learning_rate, 
 
 
 def learn(
-    leads, order, shifts, minibatches, horizon, lanes, parameters, network, blocks, settings, optimiser, mean, square,
-    steps, gradient, sums, team, work, picked, picked_action,
+    leads, order, shifts, minibatches, horizon, lanes, parameters, network, blocks, moments_of, settings, optimiser,
+    mean, square, steps, gradient, sums, team, work,
 ):  # fmt: skip
     """Learn from the blocks in `order`, minibatch after minibatch; every thread of a team runs this.
 
     Args:
         leads: Whether this thread sums the shares and takes the optimiser's steps. One does.
         order: int64 [epochs, blocks], each row a permutation.
-        shifts: int32 [epochs, tiles * L] in [0, T): how many steps later than the block's each lane's transition is,
-            the first step following the last.
+        shifts: int32 [epochs, tiles * L] in [0, T): by how many steps each lane's are turned.
         minibatches: Parts of an epoch, as equal as can be; at most the blocks.
         horizon, lanes: T and B; lanes beyond B do not count.
-        parameters, network, blocks: As in `rollout.rollout`; the parameters are written.
+        parameters, network, blocks: As in `rollout.rollout`; the parameters are written, and the blocks turned.
+        moments_of: float32 [blocks] each, written: sums of advantages, and of their squared distances from the mean.
         settings: Clip, entropy coefficient, value coefficient, and `surrogate`'s centre and bias; float32.
         optimiser: Learning rate, beta 1, beta 2, epsilon and the norm that the gradient is scaled down to; float64.
         mean, square: float32 [P], of Adam.
@@ -167,8 +208,7 @@ def learn(
         gradient: float32 [SHARES * P], written; in the end it begins with the last minibatch's.
         sums: float64 [SHARES * 9], added to, as `surrogate.LOGS` orders them.
         team: The counters of `team`, all zero at first.
-        work: This thread's workspace.
-        picked, picked_action: float32 [(3 + inputs) * L] and as a block's actions: this thread's copy of a block.
+        work: This thread's workspace, as in `rollout.rollout`.
 
     Returns:
         The updates taken, the transitions in them, and the sum of the gradients' norms.
@@ -176,29 +216,47 @@ def learn(
     inputs, width, depth, outputs, _ = network
     learning_rate, beta_1, beta_2, epsilon, greatest = optimiser
     count = parameters_of(inputs, width, depth, outputs) + PARAMETERS * (outputs - 1)
+    total, scatter = moments_of
+    tiles = (lanes + LANES - 1) // LANES
+    numbers = outputs - 1 if PARAMETERS else 1
+    rounds, pieces = 0, 0
     taken, transitions, norms = 0, 0, 0.0
     for epoch in range(order.shape[0]):
-        row, shift = order[epoch], shifts[epoch]
+        row = order[epoch]
+        if leads:
+            advance(team, STARTED)
+        else:
+            wait(team, STARTED, rounds + 1)
+        tile = claim(team, pieces + tiles)
+        while tile >= 0:
+            shuffle_tile(tile - pieces, shifts[epoch], horizon, lanes, inputs, numbers, blocks, moments_of, work)
+            advance(team, DONE)
+            tile = claim(team, pieces + tiles)
+        rounds += 1
+        pieces += tiles
+        wait(team, DONE, pieces)
         for part in range(minibatches):
             start, stop = part * row.shape[0] // minibatches, (part + 1) * row.shape[0] // minibatches
-            held, middle, deviation = moments(row, start, stop, shift, horizon, lanes, blocks[6])
+            held, middle, deviation = moments(row, start, stop, horizon, lanes, total, scatter)
             if leads:
                 advance(team, STARTED)
             else:
-                wait(team, STARTED, taken + 1)
-            share = claim(team, (taken + 1) * SHARES)
+                wait(team, STARTED, rounds + 1)
+            share = claim(team, pieces + SHARES)
             while share >= 0:
                 share_gradient(
-                    share - taken * SHARES, row, start, stop, shift, horizon, lanes, parameters, network, blocks,
-                    settings, held, middle, deviation, gradient, sums, work, picked, picked_action,
+                    share - pieces, row, start, stop, horizon, lanes, parameters, network, blocks, settings, held,
+                    middle, deviation, gradient, sums, work,
                 )  # fmt: skip
                 advance(team, DONE)
-                share = claim(team, (taken + 1) * SHARES)
+                share = claim(team, pieces + SHARES)
+            rounds += 1
+            pieces += SHARES
             taken += 1
             transitions += held
             if leads:
-                wait(team, DONE, taken * SHARES)
-                norm = np.float32(np.sqrt(summed(gradient, network, count)))
+                wait(team, DONE, pieces)
+                norm = np.float32(np.sqrt(gathered(gradient, network, count)))
                 scale = min(ONE, np.float32(greatest) / (norm + NORM_MARGIN))
                 adam(
                     parameters, gradient, count, scale, mean, square, steps + taken, learning_rate, beta_1, beta_2,

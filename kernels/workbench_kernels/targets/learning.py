@@ -112,7 +112,7 @@ def new_team() -> Any:
     return aligned((team.COUNTERS * WORDS,), np.uint32)
 
 
-def workspace(inputs: int, width: int, depth: int, outputs: int) -> int:
+def workspace(inputs: int, width: int, depth: int, outputs: int, horizon: int) -> int:
     """Return how many floats a worker's workspace has."""
-    rows: int = network.rows_of(width, depth, outputs) + inputs
+    rows: int = network.rows_of(width, depth, outputs) + max(inputs, horizon)
     return rows * tiles.LANES

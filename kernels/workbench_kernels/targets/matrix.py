@@ -146,7 +146,18 @@ class _Emitter:
                         first = b.gep(weight, [b.mul(r, row)])
                         bias = b.gep(weights, [b.add(start, r)])
                         self.block(
-                            count, vectors, target, first, row, column, b.gep(x, [c]), inner, columns, start, bias, least
+                            count,
+                            vectors,
+                            target,
+                            first,
+                            row,
+                            column,
+                            b.gep(x, [c]),
+                            inner,
+                            columns,
+                            start,
+                            bias,
+                            least,
                         )
                     done = end
 

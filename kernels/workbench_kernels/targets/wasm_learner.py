@@ -17,10 +17,11 @@ from workbench_kernels.targets.wasm_emit import FLOAT, INT, LONG, Module, add_en
 
 DOUBLE = ir.DoubleType()
 BLOCKS = ("observation", "action", "log_prob", "value", "reward", "end", "advantage", "target", "doubt")
+MOMENTS = ("total", "scatter")
 EPISODES = ("running_return", "running_length", "finished_return", "finished_length", "finished_step", "finished")
 BOUNDS = ("centre", "half", "low", "high")
 HANDS = ("team", "work", "waiting")
-LAST = ("gradient", "sums", "team", "work", "picked", "picked_action")
+LAST = ("gradient", "sums", "team", "work")
 """Arrays in the order in which the drivers take them."""
 ORDERS, SHIFTS = (types.Array(kind, 2, "C") for kind in (types.int64, types.int32))
 
@@ -43,17 +44,17 @@ def roll(
 
 
 def train(
-    order, shifts, minibatches, horizon, lanes, parameters, inputs, width, depth, outputs, activation, blocks, clip,
-    bonus, worth, centre, bias, rate, beta_1, beta_2, epsilon, norm, mean, square, steps, gradient, sums, team, work,
-    picked, picked_action,
+    order, shifts, minibatches, horizon, lanes, parameters, inputs, width, depth, outputs, activation, blocks,
+    moments_of, clip, bonus, worth, centre, bias, rate, beta_1, beta_2, epsilon, norm, mean, square, steps, gradient,
+    sums, team, work,
 ):  # fmt: skip
     """Learn from what `roll` remembered."""
     for counter in range(3):
         team[counter] = 0
     network, settings = (inputs, width, depth, outputs, activation), (clip, bonus, worth, centre, bias)
     learn(
-        True, order, shifts, minibatches, horizon, lanes, parameters, network, blocks, settings,
-        (rate, beta_1, beta_2, epsilon, norm), mean, square, steps, gradient, sums, team, work, picked, picked_action,
+        True, order, shifts, minibatches, horizon, lanes, parameters, network, blocks, moments_of, settings,
+        (rate, beta_1, beta_2, epsilon, norm), mean, square, steps, gradient, sums, team, work,
     )  # fmt: skip
 
 
@@ -66,7 +67,7 @@ class _Emitter:
         self.policy = categorical if self.discrete else normal
         self.inputs = LONG(environment.observation.size)
         self.outputs = LONG(1 + (action.n if isinstance(action, Discrete) else action.size))
-        dtypes = wasm.LEARNING | ({} if self.discrete else {"action": "float32", "picked_action": "float32"})
+        dtypes = wasm.LEARNING | ({} if self.discrete else {"action": "float32"})
         self.kinds = {name: types.Array(from_dtype(np.dtype(dtype)), 1, "C") for name, dtype in dtypes.items()}
         self.bounds = () if self.discrete else BOUNDS
         self.module = Module()
@@ -132,7 +133,8 @@ class _Emitter:
         network = (self.inputs, w, d, self.outputs, act)
         last = (a["mean"], a["square"], steps, *(a[name] for name in LAST))
         first = (order, shifts, minibatches, horizon, lanes, a["parameters"])
-        return [*first, *network, self.group(builder, a, BLOCKS), *numbers, *last]
+        groups = (self.group(builder, a, names) for names in (BLOCKS, MOMENTS))
+        return [*first, *network, *groups, *numbers, *last]
 
     def add_learn(self) -> None:
         """Export `learn`."""
@@ -140,7 +142,16 @@ class _Emitter:
         share = drivers.bind(update.share_gradient, 0, **judging)
         driver = drivers.bind(update.learn, 0, share_gradient=share, PARAMETERS=self.policy.PARAMETERS)
         long, kinds = types.int64, self.kinds
-        shape = (ORDERS, SHIFTS, long, long, long, kinds["parameters"], *[long] * 5, self.tuple_of(BLOCKS))
+        shape = (
+            ORDERS,
+            SHIFTS,
+            long,
+            long,
+            long,
+            kinds["parameters"],
+            *[long] * 5,
+            *map(self.tuple_of, (BLOCKS, MOMENTS)),
+        )
         numbers = (*[types.float32] * 5, *[types.float64] * 5)
         signature = (*shape, *numbers, kinds["mean"], kinds["square"], long, *(kinds[name] for name in LAST))
         parameters = [INT] * 8 + [FLOAT] * 5 + [DOUBLE] * 5 + [INT]
