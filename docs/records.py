@@ -232,9 +232,9 @@ def native_summary(record: dict[str, Any]) -> str:
     head = ("PPO on CartPole-v1, 64x64", "rollouts", "one epoch", "four epochs", "solved after, s")
     return (
         f"{table(head, rows)}\n"
-        f"Steps/s, {used['lanes']:,} lanes, {used['threads']} threads of {record['machine']}, on which torch multiplies "
-        f"matrices at {record['matrix_operations_per_second'] / 1e9:.0f} GFLOP/s, each in turn; training time until 100 "
-        "greedy episodes confirm 475, median and range ([the native learner](docs/native.md)).\n"
+        f"Steps/s, {used['lanes']:,} lanes, {used['threads']} threads of {record['machine']}, on which torch's matrix "
+        f"product does {record['matrix_operations_per_second'] / 1e9:.0f} GFLOP/s, each in turn; training time until "
+        "100 greedy episodes confirm 475, median and range ([the native learner](docs/native.md)).\n"
     )
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from tests.kernels.sanity import VARIED, always, assert_bits, assert_mean, assert_pictured, at_random, play
+from tests.kernels.envs.sanity import VARIED, always, assert_bits, assert_mean, assert_pictured, at_random, play
 from workbench_kernels.envs import bandit, make
 
 VARIANTS = [

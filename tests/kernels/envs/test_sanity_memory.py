@@ -5,7 +5,7 @@ import pytest
 from bsuite.environments.memory_chain import MemoryChain
 
 from tests.kernels.batch import Lanes
-from tests.kernels.sanity import VARIED, always, assert_bits, assert_mean, assert_pictured, play
+from tests.kernels.envs.sanity import VARIED, always, assert_bits, assert_mean, assert_pictured, play
 from workbench_kernels.envs import make, memory, repeat_copy
 
 VARIANTS = [

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from tests.kernels import classic_control
+from tests.kernels.envs import classic_control
 from tests.kernels.batch import TARGETS, Lanes
 from workbench_kernels.envs import make
 

@@ -8,7 +8,7 @@ import pytest
 from bsuite.environments.deep_sea import DeepSea
 
 from tests.kernels.batch import Lanes
-from tests.kernels.sanity import VARIED, always, assert_bits, assert_mean, assert_pictured, at_random, play
+from tests.kernels.envs.sanity import VARIED, always, assert_bits, assert_mean, assert_pictured, at_random, play
 from workbench_kernels import rng
 from workbench_kernels.envs import deep_sea, make
 

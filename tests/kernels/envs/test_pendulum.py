@@ -4,7 +4,7 @@ import numba
 import numpy as np
 import pytest
 
-from tests.kernels import classic_control
+from tests.kernels.envs import classic_control
 from tests.kernels.batch import TARGETS, Lanes
 from tests.kernels.test_cpu_target import vectorised
 from workbench_kernels.envs import make

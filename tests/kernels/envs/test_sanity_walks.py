@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from tests.kernels.batch import Lanes
-from tests.kernels.sanity import VARIED, always, assert_bits, assert_mean, assert_pictured, at_random, play
+from tests.kernels.envs.sanity import VARIED, always, assert_bits, assert_mean, assert_pictured, at_random, play
 from workbench_kernels.envs import make, password, random_walk, squared
 
 VARIANTS = [
