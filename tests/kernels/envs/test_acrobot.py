@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from tests.kernels.envs import classic_control
 from tests.kernels.batch import TARGETS, Lanes
+from tests.kernels.envs import classic_control
 from workbench_kernels.envs import make
 
 ID = "Acrobot-v1"

@@ -4,8 +4,8 @@ import numba
 import numpy as np
 import pytest
 
-from tests.kernels.envs import classic_control
 from tests.kernels.batch import TARGETS, Lanes
+from tests.kernels.envs import classic_control
 from tests.kernels.test_cpu_target import vectorised
 from workbench_kernels.envs import make
 from workbench_kernels.targets import cpu
