@@ -335,7 +335,7 @@ def test_a_source_can_be_checked():
         ("CartPole-v1", {"max_episode_steps": 30}, False),
         ("CartPole-v1", {"render_mode": "rgb_array"}, False),
         ("workbench/CartPole-v1", {"render_mode": "rgb_array"}, False),
-        ("workbench/Snake-v0", {"size": 8}, True),
+        ("workbench/BitFlip-v0", {"bits": 4}, True),
     ],
 )
 def test_the_native_backend_is_recommended_where_it_takes_the_options(env, options, native):

@@ -208,7 +208,7 @@ def learn(
         gradient: float32 [SHARES * P], written; in the end it begins with the last minibatch's.
         sums: float64 [SHARES * 9], added to, as `surrogate.LOGS` orders them.
         team: The counters of `team`, all zero at first.
-        work: This thread's workspace, as in `rollout.rollout`.
+        work: This thread's workspace, as in `rollout.rollout`, and at least T rows.
 
     Returns:
         The updates taken, the transitions in them, and the sum of the gradients' norms.

@@ -114,5 +114,5 @@ def new_team() -> Any:
 
 def workspace(inputs: int, width: int, depth: int, outputs: int, horizon: int) -> int:
     """Return how many floats a worker's workspace has."""
-    rows: int = network.rows_of(width, depth, outputs) + max(inputs, horizon)
+    rows: int = max(network.rows_of(width, depth, outputs) + inputs, horizon)
     return rows * tiles.LANES

@@ -339,7 +339,7 @@ def test_the_advantages_of_turns_are_those_of_each_player_alone():
     [
         ("SimpleSpread-v0", {}),
         ("MatrixGame-v0", {}),
-        ("Snake-v0", {"snakes": 2, "size": 6}),
+        ("Snake-v0", {"snakes": 3, "size": 6}),
         ("Connect4-v0", {"players": 2}),
     ],
 )
