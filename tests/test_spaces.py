@@ -182,7 +182,7 @@ def test_junk_is_refused_by_machine_code_as_by_hand(space, seed):
     check_junk(space, seed)
 
 
-@pytest.mark.slow
+@pytest.mark.slow(minutes=5)
 @MANY
 @given(spaces(), seeds)
 def test_all_of_this_holds_for_ten_thousand_spaces(space, seed):

@@ -27,7 +27,7 @@ def size(folder):
     return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
 
 
-@pytest.mark.slow
+@pytest.mark.slow(minutes=2)
 def test_very_many_iterations_leave_memory_descriptors_and_files_as_they_are(tmp_path, monkeypatch):
     monkeypatch.setattr(rows, "MAX_RATE", 1e9)  # a row an iteration, as if it had gone on for a day
     monkeypatch.setattr(metrics, "MOST_ROWS", 1 << 12)

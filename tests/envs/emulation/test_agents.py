@@ -88,7 +88,7 @@ def test_births_and_deaths_are_right_in_the_rows(script, seed):
     check_lives(script, named=True, seed=seed)
 
 
-@pytest.mark.slow
+@pytest.mark.slow(minutes=3)
 @settings(max_examples=10_000, deadline=None)
 @given(scripts(), st.integers(0, 2**32 - 1))
 def test_births_and_deaths_are_right_in_the_rows_ten_thousand_times(script, seed):
