@@ -15,7 +15,7 @@ import workbench as wb
 from tests.algorithms import onestate
 from workbench.algorithms import PPO
 from workbench.backends import HONOURED, objection
-from workbench.backends.native import NativeLearner
+from workbench.backends.native import BLOCKS, NativeLearner
 from workbench.data import Batch
 from workbench.envs import NativeVectorEnvironment, make
 from workbench.errors import CheckpointError, EnvironmentFaultError, InputError
@@ -191,6 +191,19 @@ def test_registers_are_stored_whole(env, monkeypatch, tmp_path):
         parts = re.split(r"^(?=[^.\s]\S*:$)", listing, flags=re.MULTILINE)
         found = [part.split(":", 1)[0] for part in parts if "maskmov" in part]
         assert [name for name in found if "targets6matrix" not in name] == []  # that one's is for no factors at all
+
+
+def test_a_rollout_is_shown_in_the_order_of_time_though_updates_turn_it(env):
+    learner = native(env, lanes=64, horizon=8)
+    for _ in range(2):
+        learner.collect()
+        kept = {name: x.clone() for name, x in learner.evidence().items()}
+        for name, x in zip(BLOCKS, learner.transitions, strict=True):
+            np.testing.assert_array_equal(kept[name], x)
+        learner.learn()
+        assert (kept["observation"].numpy() != learner.transitions[0]).any()
+        for name, x in learner.evidence().items():
+            assert torch.equal(x, kept[name]), name
 
 
 def test_the_number_of_threads_changes_no_bit(env):
