@@ -187,6 +187,14 @@ def adam(parameters, gradient, size, scale, mean, square, steps, learning_rate, 
         parameters[p] -= rate * mean[p] / (np.sqrt(square[p]) / root + small)
 
 
+def begin(leads, team, rounds):
+    """Begin a round of pieces, `rounds` being done: the leader says so, and the others wait for it."""
+    if leads:
+        advance(team, STARTED)
+    else:
+        wait(team, STARTED, rounds + 1)
+
+
 def learn(
     leads, order, shifts, minibatches, horizon, lanes, parameters, network, blocks, moments_of, settings, optimiser,
     mean, square, steps, gradient, sums, team, work,
@@ -223,10 +231,7 @@ def learn(
     taken, transitions, norms = 0, 0, 0.0
     for epoch in range(order.shape[0]):
         row = order[epoch]
-        if leads:
-            advance(team, STARTED)
-        else:
-            wait(team, STARTED, rounds + 1)
+        begin(leads, team, rounds)
         tile = claim(team, pieces + tiles)
         while tile >= 0:
             shuffle_tile(tile - pieces, shifts[epoch], horizon, lanes, inputs, numbers, blocks, moments_of, work)
@@ -238,10 +243,7 @@ def learn(
         for part in range(minibatches):
             start, stop = part * row.shape[0] // minibatches, (part + 1) * row.shape[0] // minibatches
             held, middle, deviation = moments(row, start, stop, horizon, lanes, total, scatter)
-            if leads:
-                advance(team, STARTED)
-            else:
-                wait(team, STARTED, rounds + 1)
+            begin(leads, team, rounds)
             share = claim(team, pieces + SHARES)
             while share >= 0:
                 share_gradient(
