@@ -456,6 +456,12 @@ trainer.train(64)
     subprocess.run([sys.executable, "-c", script], check=True, env={**os.environ, "NUMBA_DISABLE_JIT": "1"})
 
 
+def test_a_backend_that_is_unknown_is_answered_with_those_of_the_trainer(tmp_path):
+    known = "'auto', 'native', 'torch', 'asynchronous', 'serial', 'threads', 'processes'"
+    with pytest.raises(InputError, match=f"backend='naitive' is unknown; choose {known}"):
+        wb.Trainer("CartPole-v1", backend="naitive", run_dir=tmp_path / "run")
+
+
 def test_an_interrupt_between_the_threads_leaves_none_of_them_waiting(monkeypatch):
     learner = native("CartPole-v1", lanes=256, horizon=4, workers=2)
     learner.collect()

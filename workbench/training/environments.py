@@ -29,6 +29,9 @@ def is_built(env: Any) -> bool:
 
 def environment_for(env: Any, lanes: int | None, backend: str, workers: int | None) -> VectorEnvironment:
     """Return the vector environment to train in: `env` itself if it is one, else lanes of it; see `Trainer`."""
+    known = ("auto", *LEARNERS, *envs.BACKENDS)
+    if backend not in known:
+        raise InputError(f"backend={backend!r} is unknown; choose {', '.join(map(repr, known))}.")
     if is_built(env):
         found = envs.adopt(env)
         if isinstance(env, envs.NativeVectorEnvironment) and not env.autoreset:
