@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 from faketrainer import FakeTrainer
 
-from workbench.ui.panel import STEPS_WITHOUT_GOAL, Panel
+from workbench.ui.commands import STEPS_WITHOUT_GOAL
+from workbench.ui.panel import Panel
 
 
 def say(panel, kind, **content):

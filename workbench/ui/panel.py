@@ -17,9 +17,9 @@ from typing import Any
 import anywidget
 import traitlets
 
-from workbench.errors import InputError, WorkbenchError
+from workbench.errors import WorkbenchError
 from workbench.events import Event, Progress
-from workbench.hyperparameters import changeable
+from workbench.ui.commands import carry_out
 from workbench.ui.curves import pack
 from workbench.ui.publisher import Publisher
 from workbench.ui.state import State, live_values, settings, snapshot
@@ -29,7 +29,6 @@ from workbench.ui.text import failure
 STATIC = Path(__file__).parent / "static"
 CURVE_PERIOD = 0.25  # seconds between two sendings of the curves, at least
 CURVE_SHARE = 0.05  # of a core, at most, spent on packing curves
-STEPS_WITHOUT_GOAL = 1_000_000
 VIEWS_REMEMBERED = 16
 LOGGER = logging.getLogger(__name__)
 
@@ -114,7 +113,7 @@ class Panel(anywidget.AnyWidget):
         notice: dict[str, str | None] | None = None
         if trainer is not None:
             try:
-                _command(trainer, message)
+                carry_out(trainer, message)
             except Exception as error:  # Whatever a run raises belongs on the panel: nobody reads a comm's log.
                 if not isinstance(error, WorkbenchError):
                     LOGGER.exception("the panel's %s failed", message.get("kind"))
@@ -166,41 +165,3 @@ def _recent_speed(trainer: Subject) -> float:
     _, speeds = trainer.metrics.series("steps_per_second")
     recent = speeds[-8:]
     return float(recent.mean())
-
-
-def _command(trainer: Subject, message: dict[str, Any]) -> None:
-    """Carry out one message.
-
-    Raises:
-        WorkbenchError: If the trainer refuses it.
-    """
-    kind, active = message.get("kind"), trainer.status in ("running", "paused")
-    if kind == "set":
-        _set(trainer.algorithm, message["name"], message["value"])
-    elif kind == "start" and not active:
-        _go_on(trainer)
-    elif kind == "pause" and active:
-        trainer.pause()
-    elif kind == "resume" and active:
-        trainer.resume()
-    elif kind == "stop" and active:
-        trainer.stop()
-    elif kind not in ("start", "pause", "resume", "stop", "dismiss"):
-        raise InputError(f"message kind={kind!r} is unknown; send start, pause, resume, stop, set or dismiss.")
-
-
-def _go_on(trainer: Subject) -> None:
-    """Start towards the last call's goal, or for a million steps; drop a target return that is already reached."""
-    left, target = trainer.goal - trainer.steps, trainer.target_return
-    if left <= 0 or (target is not None and trainer.metrics.last("episode_return", math.nan) >= target):
-        target = None
-    trainer.start(left if left > 0 else STEPS_WITHOUT_GOAL, target)
-
-
-def _set(algorithm: Any, name: str, value: Any) -> None:
-    live = changeable(algorithm)
-    if name not in live:
-        raise InputError(f"{type(algorithm).__name__}.{name} is not live; change one of: {', '.join(live)}.")
-    if isinstance(value, str) and live[name].kind is not str:
-        value = live[name].parse(value, type(algorithm).__name__)
-    setattr(algorithm, name, value)

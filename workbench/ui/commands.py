@@ -1,0 +1,48 @@
+"""What a page, a dashboard or another process may ask of a trainer: one small message each."""
+
+import math
+from typing import Any
+
+from workbench.errors import InputError
+from workbench.hyperparameters import changeable
+from workbench.ui.subject import Subject
+
+STEPS_WITHOUT_GOAL = 1_000_000
+
+
+def carry_out(trainer: Subject, message: dict[str, Any]) -> None:
+    """Do what one message asks for: its `kind` says what.
+
+    Raises:
+        WorkbenchError: If the trainer refuses it.
+    """
+    kind, active = message.get("kind"), trainer.status in ("running", "paused")
+    if kind == "set":
+        _set(trainer.algorithm, message["name"], message["value"])
+    elif kind == "start" and not active:
+        _go_on(trainer)
+    elif kind == "pause" and active:
+        trainer.pause()
+    elif kind == "resume" and active:
+        trainer.resume()
+    elif kind == "stop" and active:
+        trainer.stop()
+    elif kind not in ("start", "pause", "resume", "stop", "dismiss"):
+        raise InputError(f"message kind={kind!r} is unknown; send start, pause, resume, stop, set or dismiss.")
+
+
+def _go_on(trainer: Subject) -> None:
+    """Start towards the last call's goal, or for a million steps; drop a target return that is already reached."""
+    left, target = trainer.goal - trainer.steps, trainer.target_return
+    if left <= 0 or (target is not None and trainer.metrics.last("episode_return", math.nan) >= target):
+        target = None
+    trainer.start(left if left > 0 else STEPS_WITHOUT_GOAL, target)
+
+
+def _set(algorithm: Any, name: str, value: Any) -> None:
+    live = changeable(algorithm)
+    if name not in live:
+        raise InputError(f"{type(algorithm).__name__}.{name} is not live; change one of: {', '.join(live)}.")
+    if isinstance(value, str) and live[name].kind is not str:
+        value = live[name].parse(value, type(algorithm).__name__)
+    setattr(algorithm, name, value)
