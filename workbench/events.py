@@ -68,6 +68,20 @@ class RolledBack:
 
 
 @dataclass(frozen=True)
+class Paused:
+    """Training waits at `steps` until it is resumed or stopped."""
+
+    steps: int
+
+
+@dataclass(frozen=True)
+class Resumed:
+    """Training goes on after a pause."""
+
+    steps: int
+
+
+@dataclass(frozen=True)
 class Stopped:
     """Training ended: `reason` is "steps", "target", "stopped" or "failed"."""
 
@@ -75,7 +89,18 @@ class Stopped:
     reason: str
 
 
-Event = Started | Progress | HyperparameterChanged | CheckpointSaved | Evaluated | Recorded | RolledBack | Stopped
+Event = (
+    Started
+    | Progress
+    | HyperparameterChanged
+    | CheckpointSaved
+    | Evaluated
+    | Recorded
+    | RolledBack
+    | Paused
+    | Resumed
+    | Stopped
+)
 KINDS: tuple[type, ...] = get_args(Event)
 Kind = TypeVar("Kind")
 

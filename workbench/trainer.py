@@ -24,12 +24,13 @@ from workbench.training.evaluation import Evaluation
 from workbench.training.habits import Caretaker, Habits
 from workbench.training.interrupts import stop_at_exit, stop_on_interrupt, stop_on_termination
 from workbench.training.journal import LIMIT
+from workbench.training.layout import fresh_path
 from workbench.training.loop import Loop
 from workbench.training.metrics import Metrics
 from workbench.training.recovery import Recovery
 from workbench.training.resuming import resume_in_place
-from workbench.training.run_directory import fresh_path
 from workbench.training.seeding import seed_at, seeds_from
+from workbench.training.status import Heartbeat
 
 
 class Trainer:
@@ -148,6 +149,9 @@ class Trainer:
         self._evaluation_seed = seeds["evaluation"]
         learner = learner_for(backend, self.algorithm, self.env, self.device, seeds, self.processes)
         self._emitter = Emitter(self._callback_failed)
+        self._heartbeat = Heartbeat(self)
+        if self.processes.rank == 0:
+            self._emitter.subscribe(self._heartbeat)
         self.loop = Loop(learner, self.metrics, self._emitter)
         self.description = {
             **description_of(self.env),
@@ -364,10 +368,13 @@ class Trainer:
                 with suppress(WorkbenchError):
                     self.loop.end_row()
             finally:
+                reason = reason if self.error is None else "failed"
+                if self.processes.rank == 0:
+                    self._heartbeat.end(reason, self.error)
                 self.directory.close()
                 self._worker = None
                 self._busy.release()
-                self._emitter.emit(Stopped(self.steps, reason if self.error is None else "failed"))
+                self._emitter.emit(Stopped(self.steps, reason))
 
     def _train(self) -> str:
         """Iterate to the end, with a checkpoint there; return the reason for it."""

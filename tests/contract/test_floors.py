@@ -26,6 +26,7 @@ FLOORS = {
     "workbench.backends": 5,
     "workbench.sinks": 6,
     "workbench.ui": 6,
+    "workbench.analysis": 6,
     "workbench.trainer": 7,
     "workbench.loading": 7,
     "workbench.registration": 7,

@@ -13,7 +13,8 @@ import workbench as wb
 from workbench.errors import CheckpointError, RunDirectoryError
 from workbench.training import files
 from workbench.training.checkpoints import read_checkpoint, save_checkpoint
-from workbench.training.run_directory import checkpoints_of
+from workbench.training.layout import checkpoints_of
+from workbench.training.tensors import as_safetensors
 
 
 @pytest.fixture(scope="module")
@@ -241,7 +242,7 @@ def test_large_tensors_are_written_in_pieces(tmp_path, monkeypatch):
         "empty": torch.zeros(0, 3),
         "unsigned": torch.tensor([1, 2], dtype=torch.uint32),
     }
-    digest = files.write_file(tmp_path / "x", files.as_safetensors(tensors))
+    digest = files.write_file(tmp_path / "x", as_safetensors(tensors))
     assert digest == files.digest_of(tmp_path / "x") == hashlib.sha256((tmp_path / "x").read_bytes()).hexdigest()
     read = load_file(tmp_path / "x")
     assert read.keys() == tensors.keys()

@@ -14,7 +14,8 @@ from tests.training.crashing import Owner, told
 from tests.training.trivial import LANES
 from workbench.training import journal
 from workbench.training.checkpoints import read_checkpoint
-from workbench.training.run_directory import best_of, checkpoints_of, newest_sound, steps_of
+from workbench.training.layout import best_of, checkpoints_of, steps_of
+from workbench.training.run_directory import newest_sound
 
 
 def crash(folder, kind):

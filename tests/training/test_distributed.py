@@ -20,7 +20,7 @@ from workbench.errors import InputError
 from workbench.processes import ALONE, LaneGenerator, Processes, drawn
 from workbench.training import distributed
 from workbench.training.habits import Habits
-from workbench.training.run_directory import checkpoints_of, steps_of
+from workbench.training.layout import checkpoints_of, steps_of
 
 NEAR = 1e-6
 MUON = 2e-5

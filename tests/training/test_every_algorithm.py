@@ -14,8 +14,8 @@ from tests.training.comparing import assert_same_state, untimed
 from workbench.errors import CheckpointError
 from workbench.events import Progress
 from workbench.training.checkpoints import Checkpoint, read_checkpoint
+from workbench.training.layout import checkpoints_of
 from workbench.training.resuming import go_on
-from workbench.training.run_directory import checkpoints_of
 from workbench.training.saved import gather, walk
 
 UNCOMPARED = {

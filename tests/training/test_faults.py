@@ -14,7 +14,7 @@ from tests.training.trivial import LANES
 from workbench.errors import NotFiniteError, NumericsError
 from workbench.events import CheckpointSaved, Progress, RolledBack
 from workbench.training import faults
-from workbench.training.run_directory import checkpoints_of, steps_of
+from workbench.training.layout import checkpoints_of, steps_of
 
 ITERATION = 8 * 16
 

@@ -14,7 +14,7 @@ from workbench.errors import CheckpointError, InputError
 from workbench.events import CheckpointSaved, Evaluated, Progress
 from workbench.training import habits
 from workbench.training.evaluation import Evaluation
-from workbench.training.run_directory import best_of, checkpoints_of, steps_of
+from workbench.training.layout import best_of, checkpoints_of, steps_of
 
 
 def kept(run_dir):

@@ -13,7 +13,7 @@ from tests.training import trivial
 from tests.training.trivial import LANES
 from workbench.events import Progress
 from workbench.training.interrupts import stop_on_interrupt, stop_on_termination
-from workbench.training.run_directory import checkpoints_of, steps_of
+from workbench.training.layout import checkpoints_of, steps_of
 
 BEFORE = """
 import os, signal, sys, threading

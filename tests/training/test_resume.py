@@ -15,7 +15,7 @@ from tests.training.comparing import assert_same_state, untimed
 from workbench.errors import InputError, RunDirectoryError
 from workbench.events import Progress
 from workbench.training import run_directory
-from workbench.training.run_directory import checkpoints_of, steps_of
+from workbench.training.layout import checkpoints_of, steps_of
 
 STEPS = 8 * 16 * 12  # twelve iterations
 

@@ -13,7 +13,7 @@ from workbench.errors import NumericsError
 from workbench.events import Progress
 from workbench.processes import LaneGenerator, Processes
 from workbench.training.checkpoints import read_checkpoint
-from workbench.training.run_directory import checkpoints_of
+from workbench.training.layout import checkpoints_of
 
 LANES, HORIZON, ITERATIONS = 16, 16, 4
 STEPS = LANES * HORIZON * ITERATIONS

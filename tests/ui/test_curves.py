@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from workbench.ui.curves import chosen, smooth, thin
+from workbench.training.overview import thin
+from workbench.ui.curves import chosen, smooth
 
 
 def test_a_short_curve_is_left_alone():

@@ -17,8 +17,8 @@ from workbench.events import Event, HyperparameterChanged, Progress, Recorded, S
 from workbench.sinks.delivery import Delivery, warn
 from workbench.sinks.recording import Recorder, check_pictures
 from workbench.sinks.sink import Histogram, Run, Sink
+from workbench.training.layout import RUN
 from workbench.training.loop import Loop
-from workbench.training.run_directory import RUN
 
 PERIOD = 10.0
 """Seconds between two rounds of histograms, at least."""

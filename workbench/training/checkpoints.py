@@ -18,8 +18,9 @@ from safetensors.torch import load_file
 
 from workbench.errors import CheckpointError, RunDirectoryError
 from workbench.processes import ALONE
-from workbench.training.files import TYPES, as_json, as_safetensors, digest_of, sync_folder, write_file
+from workbench.training.files import as_json, digest_of, sync_folder, write_file
 from workbench.training.saved import Scalars, Tensors, gather, scatter
+from workbench.training.tensors import TYPES, as_safetensors
 from workbench.version import __version__
 
 FORMAT = "rl-workbench checkpoint"

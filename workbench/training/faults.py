@@ -16,8 +16,9 @@ import torch
 from torch import Tensor
 
 from workbench.errors import NumericsError
-from workbench.training.files import as_json, as_safetensors, remove_folder, replace_folder, write_file
+from workbench.training.files import as_json, remove_folder, replace_folder, write_file
 from workbench.training.saved import Scalars, Tensors, gather, walk
+from workbench.training.tensors import as_safetensors
 
 FOLDER = "faults"
 KEPT = 3

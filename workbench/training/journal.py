@@ -61,16 +61,43 @@ def exists(directory: Path) -> bool:
 def read(directory: Path) -> Iterator[Entry]:
     """Yield the entries of a run, oldest first, also while it is writing; torn lines are passed over."""
     with contextlib.ExitStack() as stack:
-        files: list[IO[str]] = []
-        before = None
-        while before is None or before != segments(directory):  # else a segment was closed meanwhile
-            before = segments(directory)
-            files.clear()
-            with contextlib.suppress(FileNotFoundError):
-                for path in (*before, directory / FILE):
-                    files.append(stack.enter_context(path.open(encoding="utf-8", errors="replace")))  # noqa: PERF401
-        for file in files:
+        for file in _opened(directory, stack):
             yield from _entries(file)
+
+
+def position(directory: Path) -> tuple[int, int]:
+    """Return where the entries of a run end at present: the number of the last closed segment, and bytes after it."""
+    closed = segments(directory)
+    try:
+        size = (directory / FILE).stat().st_size
+    except FileNotFoundError:
+        size = 0
+    return _span(closed[-1])[1] if closed else 0, size
+
+
+def after(directory: Path, number: int, offset: int) -> list[Entry] | None:
+    """Return the entries after a `position`; None where segments were merged across it, or it is not there."""
+    with contextlib.ExitStack() as stack:
+        files = _opened(directory, stack, number)
+        across = any(_span(path)[0] <= number < _span(path)[1] for path in segments(directory))
+        if across or not files or os.fstat(files[0].fileno()).st_size < offset:
+            return None
+        files[0].seek(offset)
+        return [entry for file in files for entry in _entries(file)]
+
+
+def _opened(directory: Path, stack: contextlib.ExitStack, number: int = 0) -> list[IO[str]]:
+    """Open the files of a run that come after the segment `number`, as they are at one moment."""
+    files: list[IO[str]] = []
+    before = None
+    while before is None or before != segments(directory):  # else a segment was closed meanwhile
+        before = segments(directory)
+        files.clear()
+        later = [path for path in before if _span(path)[1] > number]
+        with contextlib.suppress(FileNotFoundError):
+            for path in (*later, directory / FILE):
+                files.append(stack.enter_context(path.open(encoding="utf-8", errors="replace")))  # noqa: PERF401
+    return files
 
 
 def _entries(lines: Iterator[str] | IO[str]) -> Iterator[Entry]:

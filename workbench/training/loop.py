@@ -7,7 +7,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
-from workbench.events import Emitter, HyperparameterChanged, Progress
+from workbench.events import Emitter, HyperparameterChanged, Paused, Progress, Resumed
 from workbench.hyperparameters import declared, values
 from workbench.training import faults
 from workbench.training.control import Control
@@ -104,9 +104,7 @@ class Loop:
         left = clock()
         while True:
             self._outside += clock() - left
-            if self.control.paused:
-                self.hold()
-            self.control.wait_while_paused()
+            self._rest()
             left = clock()
             if self.learner.processes.any(self.control.stopping.is_set()):
                 return "stopped"
@@ -126,6 +124,16 @@ class Loop:
                 self.end_row()
             if done:
                 return "target"
+
+    def _rest(self) -> None:
+        """Answer requests, and wait as long as a pause lasts."""
+        paused = self.control.paused
+        if paused:
+            self.hold()
+            self.emitter.emit(Paused(self.steps))
+        self.control.wait_while_paused()
+        if paused and not self.control.stopping.is_set():
+            self.emitter.emit(Resumed(self.steps))
 
     def hold(self) -> None:
         """Let nothing run on its own until the next iteration: somebody looks at, saves or changes what it holds.

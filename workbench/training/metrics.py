@@ -3,6 +3,7 @@
 When training goes on from a checkpoint, an entry `{"resumed_at": steps}` takes back the rows after it.
 """
 
+import contextlib
 import math
 import threading
 from array import array
@@ -13,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from workbench.errors import RunDirectoryError
-from workbench.training import journal
+from workbench.training import journal, overview
 from workbench.training.rows import Table, coalesced
 
 if TYPE_CHECKING:
@@ -166,8 +167,14 @@ class Metrics:
         self._directory, self._unwritten = directory, len(self._changes)
 
     def sync(self) -> None:
-        """Bring everything written down to the disk."""
+        """Bring everything written down to the disk, and write its overview."""
         self._journal.sync()
+        if self._directory is None or self._unwritten is not None:
+            return
+        with self._lock:
+            columns = {name: np.array(values) for name, values in self._table.columns.items()}
+        with contextlib.suppress(OSError):  # it can do without
+            overview.write(self._directory, columns, self.changes())
 
     def copy_to(self, target: Path, steps: int) -> None:
         """Copy the files of the run into another folder; rows after `steps` do not count there."""

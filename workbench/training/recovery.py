@@ -8,7 +8,8 @@ from workbench.hyperparameters import declared
 from workbench.training import faults
 from workbench.training.checkpoints import Checkpoint
 from workbench.training.habits import Caretaker
-from workbench.training.run_directory import checkpoints_of, newest_sound, steps_of
+from workbench.training.layout import checkpoints_of, steps_of
+from workbench.training.run_directory import newest_sound
 from workbench.training.seeding import reseed, seed_at
 
 ATTEMPTS = 3

@@ -6,7 +6,8 @@ from typing import Any
 
 from workbench.errors import InputError
 from workbench.training.checkpoints import Checkpoint
-from workbench.training.run_directory import checkpoints_of, choose, describe, is_run
+from workbench.training.layout import checkpoints_of, is_run
+from workbench.training.run_directory import choose, describe
 from workbench.training.seeding import seed_at
 
 CONFIGURATION = ("env", "backend", "options", "lanes", "algorithm", "seed")

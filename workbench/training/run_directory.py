@@ -10,7 +10,6 @@ import secrets
 import shutil
 import warnings
 from collections.abc import Iterable, Iterator
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -18,48 +17,8 @@ from workbench.errors import CheckpointError, RunDirectoryError
 from workbench.training.checkpoints import STATE, Checkpoint, DamagedError, read_checkpoint, save_checkpoint
 from workbench.training.faults import FOLDER
 from workbench.training.files import remove_folder, replace_folder, write_json
+from workbench.training.layout import BEST, CHECKPOINTS, RUN, best_of, checkpoints_of, is_run, order, steps_of
 from workbench.training.metrics import Metrics
-
-RUN, BEST, CHECKPOINTS = "run.json", "best.json", "checkpoints"
-
-
-def fresh_path(environment: str, algorithm: str) -> Path:
-    """Name a new run under `runs/`: what, when, and four random digits for runs of the same second."""
-    moment = datetime.now().strftime("%Y%m%d-%H%M%S")
-    return Path("runs") / f"{environment.replace('/', '_')}-{algorithm}-{moment}-{secrets.token_hex(2)}"
-
-
-def _order(path: Path) -> tuple[int, int]:
-    """Return the steps of a checkpoint's name, and which one of these steps it is."""
-    steps, _, again = path.name.partition(".")
-    return int(steps), int(again or 0)
-
-
-def steps_of(checkpoint: Path) -> int:
-    """Return the environment steps after which a checkpoint was taken."""
-    return _order(checkpoint)[0]
-
-
-def checkpoints_of(run_dir: Path) -> list[Path]:
-    """Return the checkpoints of a run directory, oldest first."""
-    return sorted((run_dir / CHECKPOINTS).glob("[0-9]*"), key=_order)
-
-
-def best_of(run_dir: Path) -> dict[str, Any] | None:
-    """Return what is known of a run's best checkpoint: `checkpoint` (its name), `steps`, `mean_return`, `measured_by`.
-
-    None where there is none yet, or where it is gone.
-    """
-    try:
-        best = json.loads((run_dir / BEST).read_bytes())
-    except (FileNotFoundError, UnicodeDecodeError, json.JSONDecodeError):
-        return None
-    return best if (run_dir / CHECKPOINTS / best["checkpoint"]).is_dir() else None
-
-
-def is_run(path: Path) -> bool:
-    """Tell whether a run was begun at `path`."""
-    return (path / RUN).exists()
 
 
 def describe(path: Path) -> dict[str, Any]:
@@ -256,7 +215,7 @@ class RunDirectory:
 
 def free_name(run_dir: Path, steps: int) -> Path:
     """Return where a checkpoint after `steps` goes: a complete one is never replaced, for a kill would leave none."""
-    again = [_order(path)[1] for path in checkpoints_of(run_dir) if steps_of(path) == steps]
+    again = [order(path)[1] for path in checkpoints_of(run_dir) if steps_of(path) == steps]
     return run_dir / CHECKPOINTS / (f"{steps:015d}.{max(again) + 1}" if again else f"{steps:015d}")
 
 

@@ -10,7 +10,8 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-from workbench.ui.curves import chosen, smooth, thin
+from workbench.training.overview import thin
+from workbench.ui.curves import chosen, smooth
 from workbench.ui.subject import Subject
 
 WIDTH, HEIGHT = 8.4, 4.3  # inches, of 96 pixels each on a page

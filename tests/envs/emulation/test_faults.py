@@ -15,7 +15,7 @@ from tests.envs.emulation.guests import Counter, Failing
 from tests.envs.emulation.test_lanes import children, held
 from workbench.envs import make
 from workbench.errors import EnvironmentFaultError, InputError
-from workbench.training.run_directory import checkpoints_of
+from workbench.training.layout import checkpoints_of
 
 EXPECTED = {
     "raise": "ArithmeticError: the pole broke",

@@ -1,0 +1,1 @@
+"""Runs, read from where they lie: listed, compared, drawn."""
