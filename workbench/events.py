@@ -68,6 +68,15 @@ class RolledBack:
 
 
 @dataclass(frozen=True)
+class Rewound:
+    """A person went back from `steps` to the checkpoint of `to`; training will go on in the run directory `path`."""
+
+    steps: int
+    to: int
+    path: str
+
+
+@dataclass(frozen=True)
 class Paused:
     """Training waits at `steps` until it is resumed or stopped."""
 
@@ -97,6 +106,7 @@ Event = (
     | Evaluated
     | Recorded
     | RolledBack
+    | Rewound
     | Paused
     | Resumed
     | Stopped

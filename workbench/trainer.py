@@ -1,36 +1,35 @@
 """Trainer: the one class a user meets."""
 
-import math
 import sys
 import threading
 from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext, suppress
-from numbers import Integral, Real
+from contextlib import AbstractContextManager, nullcontext
+from numbers import Integral
 from pathlib import Path
 from typing import Any
 
 from workbench import envs
 from workbench.backends import learner_for
-from workbench.errors import AlreadyRunningError, InputError, WorkbenchError
-from workbench.events import Emitter, Event, Kind, Recorded, Started, Stopped
+from workbench.errors import InputError
+from workbench.events import Emitter, Event, Kind, Recorded
 from workbench.hyperparameters import lock, unlock, values
 from workbench.sinks import Video, built
 from workbench.sinks.hub import attach
 from workbench.sinks.recording import check_pictures, record
 from workbench.training import distributed, evaluation
+from workbench.training.branching import branch, chosen_checkpoint
 from workbench.training.choices import algorithm_for, device_for, name_of
 from workbench.training.environments import description_of, environment_for, is_built
 from workbench.training.evaluation import Evaluation
 from workbench.training.habits import Caretaker, Habits
 from workbench.training.interrupts import stop_at_exit, stop_on_interrupt, stop_on_termination
 from workbench.training.journal import LIMIT
-from workbench.training.layout import fresh_path
+from workbench.training.layout import checkpoints_of, fresh_path
 from workbench.training.loop import Loop
 from workbench.training.metrics import Metrics
-from workbench.training.recovery import Recovery
 from workbench.training.resuming import resume_in_place
 from workbench.training.seeding import seed_at, seeds_from
-from workbench.training.status import Heartbeat
+from workbench.training.session import Session
 
 
 class Trainer:
@@ -144,14 +143,10 @@ class Trainer:
         self.resumed_from: Path | None = None
         self.goal = 0
         self.target_return: float | None = None
-        self.error: BaseException | None = None
         seeds = seeds_from(self.seed)
         self._evaluation_seed = seeds["evaluation"]
         learner = learner_for(backend, self.algorithm, self.env, self.device, seeds, self.processes)
         self._emitter = Emitter(self._callback_failed)
-        self._heartbeat = Heartbeat(self)
-        if self.processes.rank == 0:
-            self._emitter.subscribe(self._heartbeat)
         self.loop = Loop(learner, self.metrics, self._emitter)
         self.description = {
             **description_of(self.env),
@@ -164,10 +159,8 @@ class Trainer:
             "habits": habits.described(),
         }
         self._care = Caretaker(self, habits, self._evaluate)
-        self._recovery = Recovery(self._care, self.seed)
+        self._session = Session(self, self._care, self._emitter)
         self._thread: threading.Thread | None = None
-        self._worker: threading.Thread | None = None
-        self._busy = threading.Lock()
 
     # What a user reads.
 
@@ -182,6 +175,11 @@ class Trainer:
         return self.loop.learner.backend
 
     @property
+    def error(self) -> BaseException | None:
+        """What ended the last training; None if nothing did."""
+        return self._session.error
+
+    @property
     def steps(self) -> int:
         """Environment steps taken, all lanes together."""
         return self.loop.steps
@@ -194,7 +192,7 @@ class Trainer:
     @property
     def status(self) -> str:
         """One of "new", "running", "paused", "stopped", "failed"."""
-        if self._worker is not None:
+        if self._session.worker is not None:
             return "paused" if self.loop.control.paused else "running"
         if self.error is not None:
             return "failed"
@@ -237,20 +235,24 @@ class Trainer:
                 stay.
             RunDirectoryError: If the run directory cannot be written.
         """
-        self._begin(steps, target_return)
+        self._session.begin(steps, target_return)
         with stop_on_termination(self.stop), stop_on_interrupt(self.stop), _progress(self):
-            self._run()
+            self._session.run()
         if self.error is not None:
             raise self.error
 
-    def start(self, steps: int, target_return: float | None = None) -> None:
+    def start(self, steps: int, target_return: float | None = None, *, paused: bool = False) -> None:
         """Train in a thread of its own, and return at once; where Python ends before, it stops with everything saved.
 
         Arguments and errors are those of `train`; what training raises, `wait` raises.
+
+        Args:
+            steps, target_return: As for `train`.
+            paused: Whether to wait before the first iteration, until `resume` or `step`.
         """
-        self._begin(steps, target_return)
+        self._session.begin(steps, target_return, paused)
         stop_at_exit(self)
-        self._thread = threading.Thread(target=self._run, name=f"workbench {self.id}", daemon=True)
+        self._thread = threading.Thread(target=self._session.run, name=f"workbench {self.id}", daemon=True)
         self._thread.start()
 
     def pause(self) -> None:
@@ -260,6 +262,19 @@ class Trainer:
     def resume(self) -> None:
         """Go on after a pause."""
         self.loop.control.resume()
+
+    def step(self, iterations: Any = 1) -> None:
+        """Take so many iterations (collect, learn), then wait again: training that runs pauses after them.
+
+        Raises:
+            InputError: If `iterations` is no count, or nothing trains: `start(steps, paused=True)` begins with a pause.
+        """
+        if isinstance(iterations, bool) or not isinstance(iterations, Integral) or iterations < 1:
+            raise InputError(f"iterations={iterations!r} is no count; pass an integer of at least 1.")
+        if self._session.worker is None:
+            raise InputError("step needs training under way; begin it with start(steps, paused=True).")
+        self.pause()
+        self.loop.control.step(int(iterations))
 
     def stop(self) -> None:
         """End training after the present iteration, with a checkpoint; `train` or `start` goes on from there."""
@@ -291,7 +306,7 @@ class Trainer:
         """
         evaluation.lanes_for(episodes)
         chosen = None if seed is None else envs.check_seed(seed)
-        result: Evaluation = self._between_iterations(lambda: self._evaluate(episodes, chosen))
+        result: Evaluation = self._session.between_iterations(lambda: self._evaluate(episodes, chosen))
         return result
 
     def record(self) -> Video:
@@ -303,19 +318,50 @@ class Trainer:
             InputError: If the environment has no pictures, or a package is missing.
         """
         check_pictures(self.env)
-        video: Video = self._between_iterations(self._record)
+        video: Video = self._session.between_iterations(self._record)
         video.written()
         return video
 
-    def save(self, path: str | Path) -> Path:
+    def save(self, path: str | Path | None = None) -> Path:
         """Save everything needed to go on, or to load elsewhere: a folder with settings, metrics and a checkpoint.
+
+        Args:
+            path: The folder; if None, a checkpoint in the run's own, which stays however many come after it.
+
+        Returns:
+            The folder, or the checkpoint's.
 
         Raises:
             RunDirectoryError: If it cannot be written.
         """
-        target = Path(path).absolute()  # wherever the training thread goes meanwhile
-        self._between_iterations(lambda: self._care.copy_to(target))
-        return Path(path)
+        target = self.run_dir if path is None else Path(path).absolute()  # wherever the training thread goes meanwhile
+        written: Path = self._session.between_iterations(lambda: self._care.copy_to(target))
+        return written if path is None else Path(path)
+
+    def checkpoints(self) -> list[Path]:
+        """Return the checkpoints that `rewind` may go back to, oldest first: the newest, the best, and those saved."""
+        return checkpoints_of(self.run_dir)
+
+    def rewind(self, to: int | str | Path) -> None:
+        """Go back to a checkpoint and branch: the run so far stays as it is, and this trainer goes on in a new folder.
+
+        Training that runs is stopped first, with a checkpoint. `train`, `start` or `resume` then go on from there.
+
+        Args:
+            to: The newest checkpoint of at most so many environment steps there is; "best"; or a checkpoint's folder.
+
+        Raises:
+            CheckpointError: If there is none.
+            InputError: If a callback asks for it: training cannot go back from within itself.
+            RunDirectoryError: If the new folder cannot be written.
+        """
+        if self.processes.size > 1:
+            raise InputError("rewind is for one process; of several, load the checkpoint with a run_dir of its own.")
+        if self._session.mine:
+            raise InputError("rewind cannot be called by a callback; call stop() there, and rewind after the training.")
+        checkpoint = chosen_checkpoint(self.run_dir, to)
+        with self._session.ended():
+            branch(self, self._care, checkpoint)
 
     def close(self) -> None:
         """Stop training, wait for it to end, and free the environments."""
@@ -327,69 +373,8 @@ class Trainer:
 
     # How it works.
 
-    def _begin(self, steps: Any, target_return: Any) -> None:
-        """Check the request and take the only place at the wheel."""
-        whole = isinstance(steps, Integral) or (isinstance(steps, float) and steps.is_integer())
-        if isinstance(steps, bool) or not whole or steps < 1:
-            raise InputError(f"steps={steps!r} is not a number of environment steps; pass an integer of at least 1.")
-        if target_return is not None and not (isinstance(target_return, Real) and math.isfinite(target_return)):
-            raise InputError(f"target_return={target_return!r} is no finite number; pass one, or None.")
-        if not self._busy.acquire(blocking=False):
-            raise AlreadyRunningError(f"{self!r} is already running; call stop() or wait() first.")
-        try:
-            self._care.begin()
-        except BaseException:
-            self._busy.release()
-            raise
-        self.loop.control.stopping.clear()
-        self.loop.control.resume()
-        self.error = None
-        self.goal = self.steps + int(steps)
-        self.target_return = None if target_return is None else float(target_return)
-
-    def _run(self) -> None:
-        reason = "failed"
-        self._worker = threading.current_thread()
-        try:
-            self._emitter.emit(Started(self.steps, self.goal))
-            if not self.steps:
-                self._care.checkpoint()
-            if not self.loop.between:  # the last iteration was interrupted, in the middle of a step perhaps
-                self.loop.restart()
-            reason = self._train()
-        except BaseException as error:
-            self.error = error
-            # Whatever failed, it was not training; but of several processes, others may not have failed.
-            if self.loop.between and self.processes.size == 1:
-                with suppress(WorkbenchError):
-                    self._care.checkpoint()
-        finally:
-            try:
-                with suppress(WorkbenchError):
-                    self.loop.end_row()
-            finally:
-                reason = reason if self.error is None else "failed"
-                if self.processes.rank == 0:
-                    self._heartbeat.end(reason, self.error)
-                self.directory.close()
-                self._worker = None
-                self._busy.release()
-                self._emitter.emit(Stopped(self.steps, reason))
-
-    def _train(self) -> str:
-        """Iterate to the end, with a checkpoint there; return the reason for it."""
-        while True:
-            try:
-                reason = self.loop.run(self.goal, self._care.after_iteration)
-                self._care.checkpoint()
-                return reason
-            except Exception as error:
-                self._recovery.recover(error)
-
     def _callback_failed(self, error: Exception) -> None:
-        """End training between two iterations, where everything can be saved."""
-        self.error = self.error or error
-        self.stop()
+        self._session.fail(error)
 
     def _evaluate(self, episodes: int, seed: int | None = None, attempt: int = 0) -> Evaluation:
         self.loop.hold()
@@ -410,26 +395,9 @@ class Trainer:
         path = self.run_dir / "videos" / f"{self.steps:015d}.gif"
         seed = (self._evaluation_seed + self.steps) % 2**63
         video = record(self.algorithm, self.env, path, seed, self.device)
-        if threading.current_thread() is self._worker:
+        if self._session.mine:
             self._emitter.emit(Recorded(self.steps, video))
         return video
-
-    def _between_iterations(self, work: Callable[[], Any]) -> Any:
-        """Do `work` while no iteration runs: at once, or on the training thread at its next pause for breath."""
-        if threading.current_thread() is self._worker:
-            return work()
-        while not self._busy.acquire(blocking=False):
-            future = self.loop.control.ask(work)
-            try:
-                return future.result(timeout=1.0)
-            except TimeoutError:
-                # Either the iteration is a long one, or the loop ended before it saw the request.
-                if not future.cancel():
-                    return future.result()
-        try:
-            return work()
-        finally:
-            self._busy.release()
 
 
 def _progress(trainer: Trainer) -> AbstractContextManager[Any]:

@@ -12,6 +12,7 @@ from safetensors.torch import load_file
 import workbench as wb
 from workbench.errors import CheckpointError, RunDirectoryError
 from workbench.training import files
+from workbench.training import tensors as tensors_module
 from workbench.training.checkpoints import read_checkpoint, save_checkpoint
 from workbench.training.layout import checkpoints_of
 from workbench.training.tensors import as_safetensors
@@ -229,7 +230,7 @@ def test_everything_is_on_the_disk_before_it_has_its_name(tmp_path, monkeypatch)
 
 
 def test_large_tensors_are_written_in_pieces(tmp_path, monkeypatch):
-    monkeypatch.setattr(files, "PIECE", 100)
+    monkeypatch.setattr(tensors_module, "PIECE", 100)
     wide = torch.arange(7 * 90, dtype=torch.int32).reshape(7, 90)
     tensors = {
         "contiguous": wide,

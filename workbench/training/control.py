@@ -14,6 +14,7 @@ class Control:
         self.stopping = threading.Event()
         self._running = threading.Event()
         self._running.set()
+        self._allowed = 0  # iterations during a pause
         self._requests: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
         self._wake = threading.Condition()
 
@@ -30,6 +31,13 @@ class Control:
         """Let a paused loop go on."""
         with self._wake:
             self._running.set()
+            self._allowed = 0
+            self._wake.notify_all()
+
+    def step(self, iterations: int = 1) -> None:
+        """Let a paused loop take so many iterations, and wait again."""
+        with self._wake:
+            self._allowed += iterations
             self._wake.notify_all()
 
     def stop(self) -> None:
@@ -61,10 +69,13 @@ class Control:
             self._requests.get()()
 
     def wait_while_paused(self) -> None:
-        """Answer requests until the loop may go on or must stop."""
+        """Answer requests until the loop may go on, take one iteration, or must stop."""
         self.answer()
         while self.paused and not self.stopping.is_set():
             with self._wake:
+                if self.paused and self._allowed:
+                    self._allowed -= 1
+                    return
                 if self.paused and not self.stopping.is_set() and self._requests.empty():
                     self._wake.wait()
             self.answer()

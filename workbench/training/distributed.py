@@ -137,9 +137,10 @@ class ReadOnlyDirectory(RunDirectory):
         parts_of(owner)
         return path
 
-    def copy_to(self, _: Path, owner: Any, *__: Any) -> None:
+    def copy_to(self, target: Path, owner: Any, *_: Any) -> Path:
         """Give this process's part."""
         parts_of(owner)
+        return target
 
 
 def directory_for(path: Path, keep_last: int, processes: Processes) -> RunDirectory:

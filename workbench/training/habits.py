@@ -185,12 +185,12 @@ class Caretaker:
             "run": self.described(),
         }
 
-    def copy_to(self, target: Path) -> None:
-        """Write the run as it stands, with one checkpoint, to a folder.
+    def copy_to(self, target: Path) -> Path:
+        """Write the run as it stands, with one checkpoint, to a folder; into its own, a checkpoint that stays.
 
         Raises:
             RunDirectoryError: If it cannot be written.
         """
         self.loop.hold()
         about = self.about()
-        self.directory.copy_to(target, self.owner, self.described(), self.metrics, self.loop.steps, about)
+        return self.directory.copy_to(target, self.owner, self.described(), self.metrics, self.loop.steps, about)

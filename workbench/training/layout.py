@@ -6,7 +6,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-RUN, BEST, CHECKPOINTS = "run.json", "best.json", "checkpoints"
+RUN, BEST, KEPT, CHECKPOINTS = "run.json", "best.json", "kept.json", "checkpoints"
 
 
 def fresh_path(environment: str, algorithm: str) -> Path:
@@ -41,6 +41,15 @@ def best_of(run_dir: Path) -> dict[str, Any] | None:
     except (FileNotFoundError, UnicodeDecodeError, json.JSONDecodeError):
         return None
     return best if (run_dir / CHECKPOINTS / best["checkpoint"]).is_dir() else None
+
+
+def kept_of(run_dir: Path) -> list[str]:
+    """Return the names of the checkpoints that stay because somebody asked for them."""
+    try:
+        names = json.loads((run_dir / KEPT).read_bytes())["checkpoints"]
+    except (FileNotFoundError, UnicodeDecodeError, json.JSONDecodeError):
+        return []
+    return [name for name in names if (run_dir / CHECKPOINTS / name).is_dir()]
 
 
 def is_run(path: Path) -> bool:

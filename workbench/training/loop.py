@@ -57,6 +57,7 @@ class Loop:
         self.recent: deque[float] = deque(maxlen=RECENT)
         self.logged: dict[str, float] = {}
         self.between = True
+        self._resting = False
         self._settings = values(self.algorithm)
         self._changed: dict[str, tuple[int, Any]] = {}
         self._pace = Pace()
@@ -101,15 +102,16 @@ class Loop:
     def _run(self, goal: int, after: Callable[[], bool]) -> str:
         clock = time.perf_counter_ns
         self.learner.prepare()
+        self._resting = False
         left = clock()
         while True:
             self._outside += clock() - left
+            if self.steps >= goal:
+                return "steps"
             self._rest()
             left = clock()
             if self.learner.processes.any(self.control.stopping.is_set()):
                 return "stopped"
-            if self.steps >= goal:
-                return "steps"
             self.note_changes()
             self.algorithm.clock = self.steps, goal
             started = clock()
@@ -127,13 +129,17 @@ class Loop:
 
     def _rest(self) -> None:
         """Answer requests, and wait as long as a pause lasts."""
-        paused = self.control.paused
-        if paused:
+        if self.control.paused:
             self.hold()
-            self.emitter.emit(Paused(self.steps))
+            self.end_row()  # what is shown in a pause is what was done
+            if not self._resting:
+                self.emitter.emit(Paused(self.steps))
+            self._resting = True
         self.control.wait_while_paused()
-        if paused and not self.control.stopping.is_set():
-            self.emitter.emit(Resumed(self.steps))
+        if self._resting and not self.control.paused:
+            self._resting = False
+            if not self.control.stopping.is_set():
+                self.emitter.emit(Resumed(self.steps))
 
     def hold(self) -> None:
         """Let nothing run on its own until the next iteration: somebody looks at, saves or changes what it holds.

@@ -154,6 +154,11 @@ class Metrics:
         self.rewind(steps)
         self._journal.write({"resumed_at": steps})
 
+    def go_back(self, steps: int) -> None:
+        """Hold the rows up to `steps` alone, as if they had just been read; what is on disk stays as it is."""
+        self.rewind(steps)
+        self._unwritten = len(self._changes)
+
     def read(self, directory: Path, steps: float = math.inf) -> None:
         """Read the rows of `directory`, as its run left them, up to `steps`."""
         for entry in journal.read(directory):

@@ -14,10 +14,22 @@ from pathlib import Path
 from typing import Any
 
 from workbench.errors import CheckpointError, RunDirectoryError
+from workbench.training import overview, status
 from workbench.training.checkpoints import STATE, Checkpoint, DamagedError, read_checkpoint, save_checkpoint
 from workbench.training.faults import FOLDER
 from workbench.training.files import remove_folder, replace_folder, write_json
-from workbench.training.layout import BEST, CHECKPOINTS, RUN, best_of, checkpoints_of, is_run, order, steps_of
+from workbench.training.layout import (
+    BEST,
+    CHECKPOINTS,
+    KEPT,
+    RUN,
+    best_of,
+    checkpoints_of,
+    is_run,
+    kept_of,
+    order,
+    steps_of,
+)
 from workbench.training.metrics import Metrics
 
 
@@ -155,7 +167,7 @@ class RunDirectory:
         for folder in (CHECKPOINTS, FOLDER):
             for hidden in (self.path / folder).glob(".*"):
                 shutil.rmtree(hidden, ignore_errors=True)
-        for name in (RUN, BEST, "metrics"):
+        for name in (RUN, BEST, KEPT, "metrics", overview.FILE, status.FILE):
             for hidden in self.path.glob(f".{name}.*"):
                 hidden.unlink()
 
@@ -166,7 +178,14 @@ class RunDirectory:
             (self.path / BEST).unlink()
         _remove(path for path in checkpoints_of(self.path) if steps_of(path) > steps)
 
-    def checkpoint(self, owner: Any, steps: int, about: dict[str, Any], score: dict[str, Any] | None = None) -> Path:
+    def checkpoint(
+        self,
+        owner: Any,
+        steps: int,
+        about: dict[str, Any],
+        score: dict[str, Any] | None = None,
+        keep: bool = False,
+    ) -> Path:
         """Write a checkpoint of `owner`, and remove those that need not stay.
 
         Args:
@@ -174,13 +193,16 @@ class RunDirectory:
             steps: Of the run.
             about: What to say about it, in JSON.
             score: `mean_return` and `measured_by`, if it is the best so far.
+            keep: Whether it stays however many come after it.
         """
         path = free_name(self.path, steps)
         save_checkpoint(owner, path, about)
         if score is not None:
             write_json(self.path / BEST, {"checkpoint": path.name, "steps": steps, **score})
+        if keep:
+            write_json(self.path / KEPT, {"checkpoints": [*kept_of(self.path), path.name]})
         best = self.best
-        kept = {path.name} if best is None else {path.name, best["checkpoint"]}
+        kept = {path.name, *kept_of(self.path), *([] if best is None else [best["checkpoint"]])}
         found = checkpoints_of(self.path)
         again = [other for other in found if steps_of(other) == steps and other != path]
         newest = [other for other in found if other not in again][-self.keep_last :]
@@ -189,16 +211,18 @@ class RunDirectory:
 
     def copy_to(
         self, target: Path, owner: Any, description: dict[str, Any], metrics: Metrics, steps: int, about: dict[str, Any]
-    ) -> None:
-        """Write the run as it stands, with one checkpoint, to another folder; into its own, a further checkpoint.
+    ) -> Path:
+        """Write the run as it stands, with one checkpoint, to another folder; into its own, a checkpoint that stays.
+
+        Returns:
+            The folder, or the checkpoint's.
 
         Raises:
             RunDirectoryError: If the folder holds something else, is in use by another trainer, or cannot be written.
         """
         if target.resolve() == self.path.resolve():
             with contextlib.nullcontext() if self._open else self._entered(description):
-                self.checkpoint(owner, steps, about)
-            return
+                return self.checkpoint(owner, steps, about, keep=True)
         if target.is_dir() and any(target.iterdir()) and not is_run(target):
             raise RunDirectoryError(f"path={str(target)!r} holds something else; choose a new folder.")
         hidden = target.with_name(f".{target.name}.{secrets.token_hex(4)}")
@@ -211,6 +235,7 @@ class RunDirectory:
                 replace_folder(target, hidden)
             finally:
                 shutil.rmtree(hidden, ignore_errors=True)
+        return target
 
 
 def free_name(run_dir: Path, steps: int) -> Path:
