@@ -69,10 +69,11 @@ class RolledBack:
 
 @dataclass(frozen=True)
 class Rewound:
-    """A person went back from `steps` to the checkpoint of `to`; training will go on in the run directory `path`."""
+    """Somebody went back from `steps` to the checkpoint of `to`: from the run directory `left` to the one at `path`."""
 
     steps: int
     to: int
+    left: str
     path: str
 
 

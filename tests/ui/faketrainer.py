@@ -2,15 +2,19 @@
 
 import math
 import random
+import shutil
+import tempfile
 import threading
 import time
+import weakref
 from pathlib import Path
 
 import numpy as np
 
-from workbench.errors import AlreadyRunningError
-from workbench.events import Emitter, Progress, Started, Stopped
+from workbench.errors import AlreadyRunningError, CheckpointError
+from workbench.events import CheckpointSaved, Emitter, Progress, Rewound, Started, Stopped
 from workbench.hyperparameters import configurable, hyperparameter
+from workbench.training.metrics import Metrics
 
 
 @configurable
@@ -27,6 +31,7 @@ class PPO:
 class FakeMetrics:
     def __init__(self):
         self.rows = []
+        self.changed = []
 
     def __len__(self):
         return len(self.rows)
@@ -38,15 +43,21 @@ class FakeMetrics:
         rows = list(self.rows)
         return np.array([steps for steps, _ in rows], float), np.array([row[name] for _, row in rows], float)
 
+    def changes(self):
+        return list(self.changed)
+
     def last(self, name, default=math.nan):
-        return self.rows[-1][1].get(name, default) if self.rows else default
+        if not self.rows:
+            return default
+        return self.rows[-1][0] if name == "steps" else self.rows[-1][1].get(name, default)
 
 
 class FakeTrainer:
     id = "CartPole-v1"
-    run_dir = Path("runs/fake")
 
     def __init__(self, period=0.001, fail_after=None):
+        self.run_dir = Path(tempfile.mkdtemp())
+        weakref.finalize(self, shutil.rmtree, self.run_dir, True)
         self.algorithm = PPO()
         self.metrics = FakeMetrics()
         self.steps, self.goal, self.seconds, self.status, self.error = 0, 0, 0.0, "new", None
@@ -75,6 +86,8 @@ class FakeTrainer:
             "policy_loss": -0.012 * math.exp(-part) + noise(0, 0.004),
             "value_loss": 8 * math.exp(-2 * part) + abs(noise(0, 0.5)),
             "entropy": 0.69 * math.exp(-part) + noise(0, 0.01),
+            "seconds": self.seconds,
+            "episodes": self.steps // 100,
         }
         self.metrics.rows.append((self.steps, row))
         self._emitter.emit(Progress(self.steps, row))
@@ -101,11 +114,41 @@ class FakeTrainer:
             self.status, self.error, reason = "failed", error, "failed"
         self._emitter.emit(Stopped(self.steps, reason))
 
-    def start(self, steps, target_return=None):
+    def start(self, steps, target_return=None, *, paused=False):
         if self.status in ("running", "paused"):
             raise AlreadyRunningError("the trainer is running; call stop() first.")
+        if paused:
+            self.status, self.goal = "paused", self.steps + steps
+            return
         self._thread = threading.Thread(target=self.train, args=(steps, target_return), daemon=True)
         self._thread.start()
+
+    def step(self, iterations=1):
+        self.pause()
+        for _ in range(iterations):
+            self.row()
+
+    def checkpoints(self):
+        return sorted((self.run_dir / "checkpoints").glob("*"))
+
+    def save(self):
+        path = self.run_dir / "checkpoints" / f"{self.steps:015d}"
+        path.mkdir(parents=True, exist_ok=True)
+        self._emitter.emit(CheckpointSaved(self.steps, str(path)))
+        return path
+
+    def rewind(self, to):
+        """Go back as the trainer does, but in one folder: what was left is written where its overview is looked for."""
+        if not (self.run_dir / "checkpoints" / to).exists():
+            raise CheckpointError(f"to={to!r} is no checkpoint; pass a number of steps, 'best', or its folder.")
+        left = Metrics()
+        left.open(self.run_dir)
+        for steps, row in self.metrics.rows:
+            left.append(steps, row)
+        left.close()
+        before, self.steps = self.steps, int(to)
+        self.metrics.rows = [row for row in self.metrics.rows if row[0] <= self.steps]
+        self._emitter.emit(Rewound(before, self.steps, str(self.run_dir), str(self.run_dir)))
 
     def pause(self):
         if self.status == "running":

@@ -53,4 +53,4 @@ def branch(trainer: Any, care: Caretaker, checkpoint: Checkpoint) -> None:
     care.copy_to(path)
     trainer.directory = care.directory = RunDirectory(path, old.keep_last)
     trainer.directory.loaded = True
-    trainer.loop.emitter.emit(Rewound(at, steps, str(path)))
+    trainer.loop.emitter.emit(Rewound(at, steps, str(old.path), str(path)))

@@ -10,8 +10,14 @@ from workbench.ui.subject import Subject
 STEPS_WITHOUT_GOAL = 1_000_000
 
 
-def carry_out(trainer: Subject, message: dict[str, Any]) -> None:
+KINDS = ("start", "pause", "resume", "step", "stop", "save", "rewind", "set", "dismiss")
+
+
+def carry_out(trainer: Subject, message: dict[str, Any]) -> str | None:
     """Do what one message asks for: its `kind` says what.
+
+    Returns:
+        What there is to say of it, in a sentence, if there is anything.
 
     Raises:
         WorkbenchError: If the trainer refuses it.
@@ -27,16 +33,27 @@ def carry_out(trainer: Subject, message: dict[str, Any]) -> None:
         trainer.resume()
     elif kind == "stop" and active:
         trainer.stop()
-    elif kind not in ("start", "pause", "resume", "stop", "dismiss"):
-        raise InputError(f"message kind={kind!r} is unknown; send start, pause, resume, stop, set or dismiss.")
+    elif kind == "step":
+        if not active:
+            _go_on(trainer, paused=True)
+        trainer.step()
+    elif kind == "save":
+        return f"Saved after {trainer.steps:,} steps: {trainer.save().name}."
+    elif kind == "rewind":
+        left = trainer.run_dir.name
+        trainer.rewind(message["to"])
+        return f"Back at {trainer.steps:,} steps. {left} stays as it is; training goes on in {trainer.run_dir.name}."
+    elif kind not in KINDS:
+        raise InputError(f"message kind={kind!r} is unknown; send one of: {', '.join(KINDS)}.")
+    return None
 
 
-def _go_on(trainer: Subject) -> None:
+def _go_on(trainer: Subject, paused: bool = False) -> None:
     """Start towards the last call's goal, or for a million steps; drop a target return that is already reached."""
     left, target = trainer.goal - trainer.steps, trainer.target_return
     if left <= 0 or (target is not None and trainer.metrics.last("episode_return", math.nan) >= target):
         target = None
-    trainer.start(left if left > 0 else STEPS_WITHOUT_GOAL, target)
+    trainer.start(left if left > 0 else STEPS_WITHOUT_GOAL, target, paused=paused)
 
 
 def _set(algorithm: Any, name: str, value: Any) -> None:

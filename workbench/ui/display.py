@@ -11,7 +11,7 @@ from typing import Any
 from IPython.core.getipython import get_ipython
 from IPython.display import display, update_display
 
-from workbench.events import Stopped
+from workbench.events import Rewound, Stopped
 from workbench.ui.panel import Panel
 from workbench.ui.picture import picture
 from workbench.ui.subject import Subject
@@ -34,7 +34,7 @@ class Display:
         self._lock = threading.Lock()
         refresh = _weakly(self)
         self.panel = Panel(trainer, on_rest=refresh)
-        trainer.subscribe(lambda event: _safely(refresh) if isinstance(event, Stopped) else None)
+        trainer.subscribe(lambda event: _safely(refresh) if isinstance(event, Stopped | Rewound) else None)
         _after_each_cell(self.panel)
 
     def show(self, trainer: Subject) -> None:

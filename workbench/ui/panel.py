@@ -11,6 +11,7 @@ import time
 import uuid
 import weakref
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,11 +19,12 @@ import anywidget
 import traitlets
 
 from workbench.errors import WorkbenchError
-from workbench.events import Event, Progress
+from workbench.events import Event, Progress, Rewound
+from workbench.training import overview
 from workbench.ui.commands import carry_out
-from workbench.ui.curves import pack
+from workbench.ui.curves import AXES, chosen, pack
 from workbench.ui.publisher import Publisher
-from workbench.ui.state import State, live_values, settings, snapshot
+from workbench.ui.state import State, checkpoints, live_values, settings, snapshot
 from workbench.ui.subject import Subject
 from workbench.ui.text import failure
 
@@ -30,7 +32,24 @@ STATIC = Path(__file__).parent / "static"
 CURVE_PERIOD = 0.25  # seconds between two sendings of the curves, at least
 CURVE_SHARE = 0.05  # of a core, at most, spent on packing curves
 VIEWS_REMEMBERED = 16
+MARKS = 200  # changes of hyperparameters that a page is told of, the newest
 LOGGER = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Window:
+    """A part of the run that a page looks at.
+
+    Attributes:
+        low, high: From which environment steps to which.
+        rows: How many rows there were when it was sent; -1 before.
+        end: The run's steps then.
+    """
+
+    low: float
+    high: float
+    rows: int = -1
+    end: float = 0.0
 
 
 class Panel(anywidget.AnyWidget):
@@ -43,6 +62,9 @@ class Panel(anywidget.AnyWidget):
     settings: traitlets.List[State] = traitlets.List().tag(sync=True)
     outline: traitlets.List[list[str | int]] = traitlets.List().tag(sync=True)
     curves = traitlets.Bytes().tag(sync=True)
+    marks: traitlets.List[State] = traitlets.List().tag(sync=True)
+    left: traitlets.List[list[str | int]] = traitlets.List().tag(sync=True)
+    left_curves = traitlets.Bytes().tag(sync=True)
 
     def __init__(self, trainer: Subject, on_rest: Callable[[], None] = lambda: None) -> None:
         """Look after `trainer`; call `on_rest`, on the publisher's thread, whenever it is found paused."""
@@ -51,6 +73,9 @@ class Panel(anywidget.AnyWidget):
         self._lock = threading.Lock()
         self._acknowledged: dict[str, int] = {}
         self._notice: dict[str, str | None] | None = None
+        self._windows: dict[str, Window] = {}
+        self._checkpoints: list[State] = []
+        self._told = True  # of something besides progress
         self._rows = -1
         self._next_curves = 0.0
         self._speed = math.nan
@@ -59,7 +84,7 @@ class Panel(anywidget.AnyWidget):
         self._publisher = Publisher(self)
         self.publish()
         self.on_msg(_receive)
-        self._unsubscribe = trainer.subscribe(_waker(self._publisher))
+        self._unsubscribe = trainer.subscribe(_hearer(self))
         self._publisher.wake()
 
     @property
@@ -75,8 +100,10 @@ class Panel(anywidget.AnyWidget):
             self.state = {**self.state, "status": "gone", "remaining": None}
             self._publisher.close()
             return False
+        self._publish_history(trainer)
         self._publish_curves(trainer)
-        state = snapshot(trainer, self._speed)
+        self._publish_windows(trainer)
+        state = snapshot(trainer, self._speed) | {"checkpoints": self._checkpoints}
         with self._lock:
             state |= {"notice": self._notice, "acknowledged": dict(self._acknowledged)}
         changed = state != self.state
@@ -100,6 +127,46 @@ class Panel(anywidget.AnyWidget):
         now = time.monotonic()
         self._next_curves = now + max(CURVE_PERIOD, (now - start) / CURVE_SHARE)
 
+    def _publish_history(self, trainer: Subject) -> None:
+        """Bring up to date what changes now and then: checkpoints, and the marks of changed hyperparameters."""
+        if not self._told:
+            return
+        self._told = False
+        self._checkpoints = checkpoints(trainer)
+        self.marks = trainer.metrics.changes()[-MARKS:]
+
+    def _publish_windows(self, trainer: Subject) -> None:
+        """Send pages that look at a part of the run its curves in full: when asked, and while they grow."""
+        with self._lock:
+            windows = dict(self._windows)
+        for view, window in windows.items():
+            if window.rows == self._rows or (window.rows >= 0 and window.high <= window.end):
+                continue
+            outline, curves = pack(trainer.metrics, (window.low, window.high))
+            content = {"kind": "window", "view": view, "low": window.low, "high": window.high, "outline": outline}
+            self.send(content, [curves])
+            shown = Window(window.low, window.high, self._rows, trainer.metrics.last("steps", 0.0))
+            with self._lock:
+                if self._windows.get(view) is window:
+                    self._windows[view] = shown
+
+    def hear(self, event: Event) -> None:
+        """Take an event of the trainer, on the thread that trains."""
+        if isinstance(event, Rewound):
+            self._keep_what_was_left(event)
+        if not isinstance(event, Progress):
+            self._told = True
+            self._publisher.wake()
+
+    def _keep_what_was_left(self, event: Rewound) -> None:
+        """Let the page draw, pale, what came after the checkpoint that somebody went back to."""
+        kept = overview.read(Path(event.left)).curves
+        names = [name for name in (*chosen(list(kept)), *AXES) if name in kept]
+        parts = {name: [part[kept[name][0] >= event.to] for part in kept[name]] for name in names}
+        with self.hold_sync():
+            self.left = [[name, len(steps)] for name, (steps, _) in parts.items()]
+            self.left_curves = b"".join(part.astype("<f4").tobytes() for pair in parts.values() for part in pair)
+
     def glance(self) -> None:
         """Wake the publisher if the trainer is gone, works, or has other hyperparameters than the panel shows."""
         trainer = self._trainer()
@@ -111,14 +178,17 @@ class Panel(anywidget.AnyWidget):
         """Carry out one command of the page and acknowledge it; a refusal becomes the panel's notice."""
         trainer = self._trainer()
         notice: dict[str, str | None] | None = None
-        if trainer is not None:
+        if message.get("kind") == "window":
+            self._look_at(message)
+        elif trainer is not None:
             try:
-                carry_out(trainer, message)
+                said = carry_out(trainer, message)
+                notice = None if said is None else {"name": None, "text": said, "tone": "good"}
             except Exception as error:  # Whatever a run raises belongs on the panel: nobody reads a comm's log.
                 if not isinstance(error, WorkbenchError):
                     LOGGER.exception("the panel's %s failed", message.get("kind"))
                 text = str(error) if isinstance(error, WorkbenchError) else failure(error)
-                notice = {"name": message.get("name"), "text": text}
+                notice = {"name": message.get("name"), "text": text, "tone": "error"}
         with self._lock:
             self._notice = notice
             if "view" in message:
@@ -127,6 +197,16 @@ class Panel(anywidget.AnyWidget):
             for view in list(self._acknowledged)[:-VIEWS_REMEMBERED]:
                 del self._acknowledged[view]
         self._publisher.wake()
+
+    def _look_at(self, message: dict[str, Any]) -> None:
+        """Note which part of the run a page looks at; without ends, that it sees the whole again."""
+        view, low, high = message["view"], message.get("low"), message.get("high")
+        with self._lock:
+            self._windows.pop(view, None)
+            if low is not None and high is not None:
+                self._windows[view] = Window(float(low), float(high))
+            for other in list(self._windows)[:-VIEWS_REMEMBERED]:
+                del self._windows[other]
 
     def close(self) -> None:
         """End the publisher and take the panel off every page."""
@@ -150,12 +230,16 @@ def _answer_on_the_pages_subshell(comm: Any) -> None:
         comm._reply_subshell_for = None
 
 
-def _waker(publisher: Publisher) -> Callable[[Event], None]:
-    def wake(event: Event) -> None:
-        if not isinstance(event, Progress):
-            publisher.wake()
+def _hearer(panel: Panel) -> Callable[[Event], None]:
+    """Return a callback that keeps no panel alive."""
+    weak = weakref.ref(panel)
 
-    return wake
+    def hear(event: Event) -> None:
+        panel = weak()
+        if panel is not None:
+            panel.hear(event)
+
+    return hear
 
 
 def _recent_speed(trainer: Subject) -> float:

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from workbench.training.overview import thin
-from workbench.ui.curves import chosen, smooth
+from workbench.ui.curves import FEW, chosen, smooth
 from workbench.ui.subject import Subject
 
 WIDTH, HEIGHT = 8.4, 4.3  # inches, of 96 pixels each on a page
@@ -48,7 +48,7 @@ def _headline(figure: Figure, trainer: Subject) -> None:
 
 
 def _curves(figure: Figure, trainer: Subject) -> None:
-    names = chosen(trainer.metrics.names())
+    names = chosen(trainer.metrics.names(), FEW)
     others = [name for name in names if name != "episode_return"]
     rows = figure.add_gridspec(
         2, max(1, len(others)), left=0.07, right=0.965, bottom=0.085, top=0.84, height_ratios=(2.1, 1)

@@ -4,6 +4,7 @@ import math
 from typing import Any
 
 from workbench.hyperparameters import Hyperparameter, Value, changeable
+from workbench.training.layout import best_of, kept_of, steps_of
 from workbench.ui.subject import Subject
 from workbench.ui.text import failure
 
@@ -51,6 +52,20 @@ def snapshot(trainer: Subject, steps_per_second: float) -> State:
         "error": None if trainer.error is None else failure(trainer.error),
         "values": live_values(trainer),
     }
+
+
+def checkpoints(trainer: Subject) -> list[State]:
+    """Return the checkpoints that can be gone back to, oldest first."""
+    best, kept = best_of(trainer.run_dir), kept_of(trainer.run_dir)
+    return [
+        {
+            "name": path.name,
+            "steps": steps_of(path),
+            "kept": path.name in kept,
+            "best": best is not None and best["checkpoint"] == path.name,
+        }
+        for path in trainer.checkpoints()
+    ]
 
 
 def live_values(trainer: Subject) -> dict[str, Value]:

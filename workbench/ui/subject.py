@@ -1,6 +1,7 @@
 """What a user interface sees of a trainer: the part of `workbench.Trainer` that the panel and the picture use."""
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
@@ -20,6 +21,9 @@ class Metrics(Protocol):
 
     def series(self, name: str) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Return the environment steps and the values of one metric."""
+
+    def changes(self) -> list[dict[str, Any]]:
+        """Return the hyperparameters that changed while training: {"steps", "name", "old", "new"}, oldest first."""
 
     def last(self, name: str, default: float = ...) -> float:
         """Return the newest value of one metric."""
@@ -61,14 +65,30 @@ class Subject(Protocol):
         """What ended a failed run."""
 
     @property
+    def run_dir(self) -> Path:
+        """Where the run is kept."""
+
+    @property
     def metrics(self) -> Metrics:
         """The metrics so far."""
 
     def subscribe(self, callback: Callable[[Event], None]) -> Callable[[], None]:
         """Call `callback` with each event; return the function that ends it."""
 
-    def start(self, steps: int, target_return: float | None = None) -> Any:
+    def start(self, steps: int, target_return: float | None = None, *, paused: bool = False) -> Any:
         """Train in a thread."""
+
+    def step(self, iterations: int = 1) -> None:
+        """Take one iteration, then wait."""
+
+    def save(self) -> Path:
+        """Write a checkpoint that stays, and return its folder."""
+
+    def rewind(self, to: str) -> None:
+        """Go back to a checkpoint, and on from there in another folder."""
+
+    def checkpoints(self) -> list[Path]:
+        """Return the folders of the checkpoints that can be gone back to, oldest first."""
 
     def pause(self) -> None:
         """Hold training at the next iteration."""
