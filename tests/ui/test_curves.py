@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
+from workbench.training.metrics import Metrics
 from workbench.training.overview import thin
-from workbench.ui.curves import chosen, smooth
+from workbench.ui.curves import chosen, pack, smooth
 
 
 def test_a_short_curve_is_left_alone():
@@ -45,11 +46,19 @@ def test_smoothing_is_the_weighted_mean_of_the_past():
 
 
 def test_the_return_comes_first_and_losses_of_any_algorithm_follow():
-    assert chosen(["kl", "q_loss", "actor_loss", "episode_return", "entropy", "steps_per_second"]) == [
-        "episode_return",
-        "steps_per_second",
-        "q_loss",
-        "actor_loss",
-        "entropy",
-    ]
+    names = ["kl", "q_loss", "actor_loss", "episode_return", "entropy", "steps_per_second", "seconds"]
+    assert chosen(names) == ["episode_return", "q_loss", "actor_loss", "entropy", "kl", "steps_per_second"]
+    assert chosen(names, 3) == ["episode_return", "q_loss", "steps_per_second"]
     assert chosen([]) == []
+
+
+def test_a_window_holds_its_points_in_full_and_one_beyond_each_end():
+    metrics = Metrics()
+    for k in range(1, 5001):
+        metrics.append(100 * k, {"episode_return": float(k % 7)})
+    outline, curves = pack(metrics, (100_000, 100_500))
+    assert outline == [("episode_return", 8)]
+    steps, values = np.frombuffer(curves, "<f4").reshape(2, 8)
+    np.testing.assert_array_equal(steps, 100 * np.arange(999, 1007))
+    np.testing.assert_array_equal(values, np.arange(999, 1007) % 7)
+    assert pack(metrics, (0, 1e18))[0] == pack(metrics)[0]

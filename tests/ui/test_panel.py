@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from faketrainer import FakeTrainer
 
+from workbench.events import HyperparameterChanged
 from workbench.ui.commands import STEPS_WITHOUT_GOAL
 from workbench.ui.panel import Panel
 
@@ -144,7 +145,7 @@ def test_an_unknown_message_is_refused(panel, eventually):
 
 
 def test_a_fault_of_the_trainer_reaches_the_page(panel, trainer, eventually, monkeypatch, caplog):
-    def broken(steps, target_return):
+    def broken(steps, target_return, paused):
         raise OSError("disk full")
 
     monkeypatch.setattr(trainer, "start", broken)
@@ -176,7 +177,8 @@ def test_curves_follow_the_training(panel, trainer, eventually):
     trainer.start(40 * 2048)
     eventually(lambda: panel.state["status"] == "stopped" and panel.outline[0][1:] == [40], "all rows")
     curves = unpack(panel)
-    assert list(curves) == ["episode_return", "steps_per_second", "policy_loss", "value_loss", "entropy"]
+    drawn = ["episode_return", "policy_loss", "value_loss", "entropy", "steps_per_second"]
+    assert list(curves) == [*drawn, "seconds", "episodes"]
     steps, values = trainer.metrics.series("episode_return")
     np.testing.assert_array_equal(curves["episode_return"][0], steps.astype("f4"))
     np.testing.assert_array_equal(curves["episode_return"][1], values.astype("f4"))
@@ -228,5 +230,92 @@ def test_traffic_stays_small(panel, trainer, eventually):
     for _ in range(20_000):
         trainer.row()
     panel.publisher.wake()
-    eventually(lambda: len(panel.outline) == 5, "the curves")
-    assert len(panel.curves) <= 5 * 2 * 4 * 1000
+    eventually(lambda: len(panel.outline) == 7, "the curves")
+    assert len(panel.curves) <= 7 * 2 * 4 * 1000
+
+
+# Looking closer, and going back.
+
+
+def heard(panel, monkeypatch):
+    """Collect the messages that a panel sends to its pages."""
+    messages = []
+    monkeypatch.setattr(panel, "send", lambda content, buffers: messages.append((content, buffers)))
+    return messages
+
+
+def test_a_part_of_the_run_is_sent_in_full_to_the_page_that_asks(panel, trainer, eventually, monkeypatch):
+    for _ in range(20_000):
+        trainer.row()
+    messages = heard(panel, monkeypatch)
+    say(panel, "window", low=2048 * 100, high=2048 * 150, serial=1)
+    eventually(lambda: messages, "the part")
+    content, (curves,) = messages[0]
+    assert {name: content[name] for name in ("kind", "view", "low", "high")} == {
+        "kind": "window",
+        "view": "page",
+        "low": 2048.0 * 100,
+        "high": 2048.0 * 150,
+    }
+    assert content["outline"][0] == ("episode_return", 53)
+    steps = np.frombuffer(curves, "<f4")[:53]
+    np.testing.assert_array_equal(steps, np.arange(99, 152) * 2048)
+    eventually(lambda: not panel.publisher.alive, "the publisher to rest")
+    assert len(messages) == 1
+
+
+def test_a_part_that_grows_is_sent_again_until_the_page_sees_the_whole(panel, trainer, eventually, monkeypatch):
+    messages = heard(panel, monkeypatch)
+    trainer.row()
+    say(panel, "window", low=0, high=1e18, serial=1)
+    eventually(lambda: messages, "the part")
+    trainer.row()
+    panel.publisher.wake()
+    eventually(lambda: len(messages) == 2, "the part that grew")
+    say(panel, "window", serial=2)
+    eventually(lambda: panel.state["acknowledged"] == {"page": 2}, "the end")
+    trainer.row()
+    panel.publisher.wake()
+    eventually(lambda: panel.outline[0][1] == 3, "the curves")
+    assert len(messages) == 2
+
+
+def test_changes_are_marked(panel, trainer, eventually):
+    change = {"steps": 2048, "name": "clip", "old": 0.2, "new": 0.1}
+    trainer.metrics.changed.append(change)
+    trainer._emitter.emit(HyperparameterChanged(2048, "clip", 0.2, 0.1))
+    eventually(lambda: panel.marks == [change], "the mark")
+
+
+def test_a_step_begins_with_a_pause(panel, trainer, eventually):
+    say(panel, "step")
+    eventually(lambda: panel.state["status"] == "paused" and panel.state["steps"] == 2048, "a step")
+    say(panel, "step", serial=2)
+    eventually(lambda: panel.state["steps"] == 2 * 2048, "another step")
+
+
+def test_what_is_saved_can_be_gone_back_to(panel, trainer, eventually):
+    for _ in range(3):
+        trainer.row()
+    say(panel, "save")
+    eventually(lambda: panel.state["checkpoints"], "the checkpoint")
+    saved = {"name": f"{6144:015d}", "steps": 6144, "kept": False, "best": False}
+    assert panel.state["checkpoints"] == [saved]
+    assert panel.state["notice"] == {"name": None, "text": f"Saved after 6,144 steps: {6144:015d}.", "tone": "good"}
+    for _ in range(4):
+        trainer.row()
+    say(panel, "rewind", to=saved["name"], serial=2)
+    eventually(lambda: panel.state["steps"] == 6144, "the way back")
+    eventually(lambda: "goes on in" in panel.state["notice"]["text"], "what there is to say")
+    assert unpack(panel)["episode_return"][0].tolist() == [2048, 4096, 6144]
+    eventually(lambda: panel.left, "what was left")
+    left = np.frombuffer(panel.left_curves, "<f4")
+    assert panel.left[0] == ["episode_return", 5]
+    assert left[:5].tolist() == [2048.0 * k for k in range(3, 8)]
+
+
+def test_a_checkpoint_that_is_not_there_is_refused(panel, trainer, eventually):
+    say(panel, "rewind", to="nowhere")
+    eventually(lambda: panel.state["notice"] is not None, "the notice")
+    assert panel.state["notice"]["tone"] == "error"
+    assert "is no checkpoint" in panel.state["notice"]["text"]

@@ -1,27 +1,42 @@
-// All curves of a panel: one large, the rest as small multiples on the same step axis with one cursor.
+// All curves of a panel: one large, the rest as small multiples over the same axis, with one cursor and one zoom.
 
-import type { Curve } from "./curves";
+import { over, scale } from "./axes";
+import { USUAL, type Curve } from "./curves";
 import { element, unique } from "./dom";
-import { plot } from "./plot";
+import type { Change } from "./model";
+import { parts, type Detail, type Span } from "./part";
+import { plot, type Shared } from "./plot";
 import { isDark, readTheme, watchTheme } from "./theme";
+import { viewing } from "./viewing";
 
 const MAIN = "episode_return";
+const NOT_DRAWN = new Set(["seconds", "episodes"]);
+const last = (curves: Map<string, Curve>) => Math.max(1, ...[...curves.values()].map(([steps]) => steps.at(-1) ?? 0));
 
-/** Build the charts inside `panel`, whose style gives the colours. */
-export function charts(panel: HTMLElement) {
+/** Build the charts inside `panel`, whose style gives the colours; `look` asks for a part of the run in full, in steps. */
+export function charts(panel: HTMLElement, look: (span: Span | null) => void) {
   const small = element("div", { class: "wbp-multiples" });
-  const root = element("div", { class: "wbp-charts" }, small);
-  const key = unique();
   const plots = new Map<string, ReturnType<typeof plot>>();
-  let theme = readTheme(panel);
-  let end = 1;
-  let pending: Map<string, Curve> | null = null;
+  let curves = new Map<string, Curve>();
+  let left = new Map<string, Curve>();
+  let changes: Change[] = [];
   let frame = 0;
+  const part = parts(look);
+  const shared: Shared = { key: unique(), axis: "steps", range: [0, 1], smoothing: USUAL, marks: [], theme: readTheme(panel), zoom };
+  const controls = viewing(schedule);
+  const root = element("div", { class: "wbp-charts" }, controls.root, small);
+
+  function zoom(range: Span | null): void {
+    const { back } = scale(shared.axis, curves);
+    part.state.own = range && [Math.max(0, back(range[0])), back(range[1])];
+    controls.show(range ? "own" : "all");
+    schedule();
+  }
 
   function add(name: string): ReturnType<typeof plot> {
-    const made = plot(name, name === MAIN, key, () => end, () => theme);
+    const made = plot(name, name === MAIN, shared);
     plots.set(name, made);
-    if (name === MAIN) root.prepend(made.root);
+    if (name === MAIN) controls.root.after(made.root);
     else small.append(made.root);
     sizes.observe(made.root);
     return made;
@@ -29,13 +44,21 @@ export function charts(panel: HTMLElement) {
 
   function draw(): void {
     frame = 0;
-    if (pending) {
-      const curves = pending;
-      pending = null;
-      end = Math.max(1, ...[...curves.values()].map(([steps]) => steps.at(-1) ?? 0));
-      for (const [name, curve] of curves) (plots.get(name) ?? add(name)).show(curve);
+    const { axis, smoothing, part: name } = controls.chosen;
+    const end = Math.max(last(curves), last(left));
+    const shown = part.span(name, end);
+    const full = part.curves(shown, end);
+    const along = scale(axis, curves);
+    const place = (steps: number) => along.along(Math.min(steps, end));
+    Object.assign(shared, { axis, smoothing, range: shown ? shown.map(place) : [0, place(end)] });
+    shared.marks = changes.map((change) => ({ place: along.along(change.steps), change }));
+    for (const [name, whole] of curves) {
+      if (NOT_DRAWN.has(name)) continue;
+      const was = left.get(name);
+      (plots.get(name) ?? add(name)).show(over(full?.get(name) ?? whole, along, axis), was ? over(was, along, axis) : null);
     }
     for (const each of plots.values()) each.resize();
+    root.dataset.detail = String(full !== null);
   }
 
   function schedule(): void {
@@ -44,7 +67,7 @@ export function charts(panel: HTMLElement) {
 
   function retheme(): void {
     panel.dataset.dark = String(isDark(panel));
-    theme = readTheme(panel);
+    shared.theme = readTheme(panel);
     for (const each of plots.values()) each.repaint();
   }
 
@@ -55,12 +78,25 @@ export function charts(panel: HTMLElement) {
   return {
     root,
     retheme,
-    show(curves: Map<string, Curve>): void {
-      pending = curves;
+    show(next: Map<string, Curve>): void {
+      curves = next;
+      schedule();
+    },
+    showLeft(next: Map<string, Curve>): void {
+      left = next;
+      schedule();
+    },
+    showChanges(next: Change[]): void {
+      changes = next;
+      schedule();
+    },
+    showDetail(next: Detail): void {
+      part.state.detail = next;
       schedule();
     },
     destroy(): void {
       cancelAnimationFrame(frame);
+      part.destroy();
       sizes.disconnect();
       unwatch();
       for (const each of plots.values()) each.destroy();

@@ -1,13 +1,10 @@
-// The curves' trait: float32 steps, then float32 values, for each name of the outline in turn.
-
-import type { Model } from "./model";
+// Curves as they travel: float32 steps, then float32 values, for each name of the outline in turn.
 
 export type Curve = [Float32Array, Float32Array];
+export type Outline = [string, number][];
 
 /** Unpack the curves by name. */
-export function decode(model: Model): Map<string, Curve> {
-  const outline = model.get("outline");
-  const bytes = model.get("curves");
+export function decode(outline: Outline, bytes: DataView): Map<string, Curve> {
   const total = outline.reduce((sum, [, count]) => sum + 2 * count, 0);
   const curves = new Map<string, Curve>();
   // The buffer may start anywhere, and a float32 array only at a multiple of four: copy.
@@ -21,18 +18,19 @@ export function decode(model: Model): Map<string, Curve> {
   return curves;
 }
 
-const SPAN = 1 / 40; // of a curve: the time constant of its smoothing
+/** The usual time constant of smoothing, as a part of the points of a whole curve. */
+export const USUAL = 1 / 40;
 
-/** Tell whether a curve is long enough to gain from smoothing. */
-export function smoothable(curve: Curve): boolean {
-  return curve[1].length * SPAN > 1.5;
+/** Tell whether a curve is long enough to gain from smoothing over `part` of it. */
+export function smoothable(curve: Curve, part: number): boolean {
+  return curve[1].length * part > 1.5;
 }
 
 /** Smooth by an exponential mean that looks back only and starts without bias; a short curve stays as it is. */
-export function smooth(curve: Curve): Float32Array {
+export function smooth(curve: Curve, part: number): Float32Array {
   const values = curve[1];
-  if (!smoothable(curve)) return values;
-  const keep = Math.exp(-1 / (values.length * SPAN));
+  if (!smoothable(curve, part)) return values;
+  const keep = Math.exp(-1 / (values.length * part));
   let sum = 0;
   let weight = 0;
   return values.map((value) => {

@@ -27,17 +27,23 @@ export function header(send: (command: Command) => void) {
   const suppress = { type: "button", "data-lm-suppress-shortcuts": "true" };
   const toggleIcon = element("span", { class: "wbp-icon" });
   const toggleLabel = element("span");
-  const stopIcon = element("span", { class: "wbp-icon" });
+  const button = (name: "step" | "stop" | "save", title: string) => {
+    const mark = element("span", { class: "wbp-icon" });
+    const made = element("button", { ...suppress, class: "wbp-button", title, "data-testid": `panel-${name}` }, mark, element("span", {}, name[0]!.toUpperCase() + name.slice(1)));
+    icon(mark, name);
+    made.addEventListener("click", () => send({ kind: name }));
+    return made;
+  };
   const toggle = element("button", { ...suppress, class: "wbp-button wbp-primary", "data-testid": "panel-toggle" }, toggleIcon, toggleLabel);
-  const stop = element("button", { ...suppress, class: "wbp-button", "data-testid": "panel-stop" }, stopIcon, element("span", {}, "Stop"));
-  icon(stopIcon, "stop");
+  const step = button("step", "Take one iteration, then wait");
+  const stop = button("stop", "End after the present iteration, with a checkpoint");
+  const save = button("save", "Write a checkpoint that stays");
   toggle.addEventListener("click", () => send({ kind: toggle.dataset.action as "start" | "pause" | "resume" }));
-  stop.addEventListener("click", () => send({ kind: "stop" }));
   const root = element(
     "header",
     { class: "wbp-header" },
     element("div", { class: "wbp-title" }, dot, environment, algorithm, status),
-    element("div", { class: "wbp-buttons", role: "toolbar", "aria-label": "Training" }, toggle, stop),
+    element("div", { class: "wbp-buttons", role: "toolbar", "aria-label": "Training" }, toggle, step, stop, save),
   );
 
   function update(state: State): void {
@@ -50,7 +56,9 @@ export function header(send: (command: Command) => void) {
     write(toggleLabel, label(action, state));
     icon(toggleIcon, action === "pause" ? "pause" : "start");
     toggle.disabled = state.status === "gone";
+    step.disabled = state.status === "gone";
     stop.disabled = !active;
+    save.disabled = state.status === "gone" || (state.steps === 0 && !active);
   }
   return { root, update };
 }

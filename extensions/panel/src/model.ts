@@ -1,5 +1,7 @@
 // What the two sides say to each other: traits from Python (workbench/ui/panel.py), commands to it.
 
+import type { Outline } from "./curves";
+
 export type Status = "new" | "running" | "paused" | "stopped" | "failed" | "gone";
 export type Value = boolean | number | string;
 
@@ -14,6 +16,22 @@ export interface Setting {
   help: string;
 }
 
+/** A hyperparameter that changed while training, in force from `steps` on. */
+export interface Change {
+  steps: number;
+  name: string;
+  old: unknown;
+  new: unknown;
+}
+
+/** A checkpoint that can be gone back to. */
+export interface Saved {
+  name: string;
+  steps: number;
+  kept: boolean;
+  best: boolean;
+}
+
 export interface State {
   environment: string;
   algorithm: string;
@@ -25,26 +43,42 @@ export interface State {
   steps_per_second: number | null;
   episode_return: number | null;
   error: string | null;
-  notice: { name: string | null; text: string } | null;
+  notice: { name: string | null; text: string; tone: "good" | "error" } | null;
+  checkpoints: Saved[];
   values: Record<string, Value>;
   acknowledged: Record<string, number>;
 }
 
 export type Command =
-  | { kind: "start" | "pause" | "resume" | "stop" | "dismiss" }
+  | { kind: "start" | "pause" | "resume" | "step" | "stop" | "save" | "dismiss" }
+  | { kind: "rewind"; to: string }
+  | { kind: "window"; low: number | null; high: number | null }
   | { kind: "set"; name: string; value: Value };
 
 export interface Traits {
   key: string;
   state: State;
   settings: Setting[];
-  outline: [string, number][];
+  outline: Outline;
   curves: DataView;
+  marks: Change[];
+  left: Outline;
+  left_curves: DataView;
+}
+
+/** What a page gets for a `window`: the curves of a part of the run. */
+export interface WindowMessage {
+  kind: "window";
+  view: string;
+  low: number;
+  high: number;
+  outline: Outline;
 }
 
 export interface Model {
   get<Name extends keyof Traits>(name: Name): Traits[Name];
+  on(event: "msg:custom", callback: (content: WindowMessage, buffers: DataView[]) => void): void;
   on(event: string, callback: () => void): void;
-  off(event: string, callback: () => void): void;
+  off(event: string, callback: (...given: never[]) => void): void;
   send(content: unknown): void;
 }

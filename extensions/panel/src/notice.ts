@@ -18,12 +18,12 @@ export function notice(send: (command: Command) => void) {
   return {
     root,
     update(state: State, unanswered: boolean): void {
-      const refused = state.notice !== null && state.notice.name === null ? state.notice.text : null;
-      const message = unanswered ? BUSY : (refused ?? (state.status === "failed" ? state.error : null));
-      mark(root, "data-tone", unanswered ? "wait" : "error");
+      const said = state.notice !== null && state.notice.name === null ? state.notice : null;
+      const message = unanswered ? BUSY : (said?.text ?? (state.status === "failed" ? state.error : null));
+      mark(root, "data-tone", unanswered ? "wait" : (said?.tone ?? "error"));
       if (text.textContent !== (message ?? "")) text.textContent = message ?? "";
       root.hidden = message === null;
-      close.hidden = unanswered || refused === null;
+      close.hidden = unanswered || said === null;
     },
   };
 }

@@ -15,6 +15,11 @@ const SERIES: Record<string, string> = {
   policy_loss: "--wbp-curve-3",
   value_loss: "--wbp-curve-4",
   entropy: "--wbp-curve-5",
+  episode_length: "--wbp-curve-1",
+  evaluation_return: "--wbp-curve-1",
+  kl: "--wbp-curve-3",
+  explained_variance: "--wbp-curve-2",
+  learning_rate: "--wbp-curve-5",
 };
 
 /** Read the theme in force at `root`. */

@@ -2,34 +2,32 @@
 // output renders it anew: moving keeps the plots, the focus and the scroll position.
 
 import { charts } from "./charts";
-import { decode } from "./curves";
-import { element, mark, unique } from "./dom";
+import { decode, type Curve } from "./curves";
+import { dialogue } from "./dialogue";
+import { element, mark } from "./dom";
 import { figures } from "./figures";
 import { header } from "./header";
-import type { Command, Model } from "./model";
+import { history } from "./history";
+import type { Model, WindowMessage } from "./model";
 import { notice } from "./notice";
 import { settings } from "./settings";
-
-const PATIENCE = 1500; // milliseconds until an unanswered command is explained
 
 export class View {
   readonly root = element("section", { class: "wbp", role: "group", "data-testid": "panel" });
   wasShown = false;
-  private readonly id = unique();
-  private serial = 0;
-  private timer = 0;
-  private unanswered = false;
+  private readonly talk = dialogue(() => this.model, () => this.onState());
   private focused: HTMLElement | null = null;
-  private readonly header = header((command) => this.send(command));
+  private readonly header = header(this.talk.send);
   private readonly figures = figures();
-  private readonly notice = notice((command) => this.send(command));
+  private readonly notice = notice(this.talk.send);
   private readonly charts: ReturnType<typeof charts>;
   private readonly settings: ReturnType<typeof settings>;
+  private readonly history = history(this.talk.send);
 
   constructor(private model: Model) {
-    this.settings = settings(model.get("settings"), (command) => this.send(command), (serial) => this.settled(serial));
-    this.charts = charts(this.root);
-    this.root.append(this.figures.progress, this.header.root, this.figures.row, this.notice.root, this.charts.root, this.settings.root);
+    this.settings = settings(model.get("settings"), this.talk.send, this.talk.settled);
+    this.charts = charts(this.root, (part) => this.talk.say({ kind: "window", low: part?.[0] ?? null, high: part?.[1] ?? null }));
+    this.root.append(this.figures.progress, this.header.root, this.figures.row, this.notice.root, this.charts.root, this.settings.root, this.history.root);
     this.root.addEventListener("focusin", (event) => (this.focused = event.target as HTMLElement));
     this.root.addEventListener("focusout", () => requestAnimationFrame(() => this.forget()));
     this.listen();
@@ -52,7 +50,7 @@ export class View {
 
   destroy(): void {
     this.deafen();
-    window.clearTimeout(this.timer);
+    this.talk.destroy();
     this.settings.destroy();
     this.charts.destroy();
     this.root.remove();
@@ -64,45 +62,45 @@ export class View {
   }
 
   private listen(): void {
-    this.model.on("change:state", this.onState);
-    this.model.on("change:curves", this.onCurves);
-    this.onState();
-    this.onCurves();
+    for (const [event, hear] of this.heard) this.model.on(event, hear);
+    this.model.on("msg:custom", this.onMessage);
+    for (const [, hear] of this.heard) hear();
   }
 
   private deafen(): void {
-    this.model.off("change:state", this.onState);
-    this.model.off("change:curves", this.onCurves);
+    for (const [event, hear] of this.heard) this.model.off(event, hear);
+    this.model.off("msg:custom", this.onMessage);
   }
 
   private readonly onState = (): void => {
     const state = this.model.get("state");
-    if (this.settled(this.serial)) {
-      window.clearTimeout(this.timer);
-      this.unanswered = false;
-    }
     mark(this.root, "data-status", state.status);
     mark(this.root, "aria-label", `Training of ${state.algorithm} on ${state.environment}`);
     this.header.update(state);
     this.figures.update(state);
     this.settings.update(state);
-    this.notice.update(state, this.unanswered);
+    this.history.update(state);
+    this.notice.update(state, this.talk.waits());
   };
 
-  private readonly onCurves = (): void => this.charts.show(decode(this.model));
-
-  private settled(serial: number): boolean {
-    return (this.model.get("state").acknowledged[this.id] ?? 0) >= serial;
+  private curves(outline: "outline" | "left", bytes: "curves" | "left_curves"): Map<string, Curve> {
+    return decode(this.model.get(outline), this.model.get(bytes));
   }
 
-  private send(command: Command): number {
-    this.serial += 1;
-    this.model.send({ ...command, view: this.id, serial: this.serial });
-    window.clearTimeout(this.timer);
-    this.timer = window.setTimeout(() => {
-      this.unanswered = !this.settled(this.serial);
-      this.onState();
-    }, PATIENCE);
-    return this.serial;
-  }
+  private readonly onMarks = (): void => {
+    this.charts.showChanges(this.model.get("marks"));
+    this.history.showChanges(this.model.get("marks"));
+  };
+
+  private readonly heard: [string, () => void][] = [
+    ["change:state", this.onState],
+    ["change:curves", () => this.charts.show(this.curves("outline", "curves"))],
+    ["change:left_curves", () => this.charts.showLeft(this.curves("left", "left_curves"))],
+    ["change:marks", this.onMarks],
+  ];
+
+  private readonly onMessage = (content: WindowMessage, buffers: DataView[]): void => {
+    if (content.kind !== "window" || content.view !== this.talk.id || !buffers[0]) return;
+    this.charts.showDetail({ low: content.low, high: content.high, curves: decode(content.outline, buffers[0]) });
+  };
 }

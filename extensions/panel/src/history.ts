@@ -1,0 +1,61 @@
+// The run's history: hyperparameters that changed while it trained, and the checkpoints that one can go back to.
+
+import { element, write } from "./dom";
+import { compact, whole } from "./format";
+import { changeWords } from "./marks";
+import type { Change, Command, Saved, State } from "./model";
+
+const NEWEST = 50; // changes that are listed
+
+/** Build the history; `send` carries what is asked of a checkpoint. */
+export function history(send: (command: Command) => void) {
+  const count = element("span", { class: "wbp-count" });
+  const changesList = element("ol", { class: "wbp-list", reversed: "", "data-testid": "panel-changes" });
+  const savedList = element("ol", { class: "wbp-list", "data-testid": "panel-checkpoints" });
+  const root = element(
+    "details",
+    { class: "wbp-history", "data-testid": "panel-history" },
+    element("summary", { "data-lm-suppress-shortcuts": "true" }, "History ", count),
+    element(
+      "div",
+      { class: "wbp-columns" },
+      element("section", {}, element("h4", {}, "Changes"), changesList),
+      element("section", {}, element("h4", {}, "Checkpoints"), savedList),
+    ),
+  );
+  let changes: Change[] = [];
+  let saved = "";
+  let total = 0;
+
+  function summarise(): void {
+    const words = [changes.length === 1 ? "1 change" : `${changes.length} changes`, total === 1 ? "1 checkpoint" : `${total} checkpoints`];
+    write(count, words.join(", "));
+  }
+
+  function item({ name, steps, kept, best }: Saved): HTMLElement {
+    const notes = [...(best ? ["best"] : []), ...(kept ? ["saved"] : [])].join(", ");
+    const back = element("button", { type: "button", class: "wbp-link", title: "Go back to it; the run so far stays, and training goes on in a new folder", "data-testid": `panel-rewind-${steps}`, "data-lm-suppress-shortcuts": "true" }, "Rewind");
+    back.addEventListener("click", () => send({ kind: "rewind", to: name }));
+    return element("li", {}, element("span", { class: "wbp-at" }, `${whole(steps)} steps`), element("span", { class: "wbp-note" }, notes), back);
+  }
+
+  return {
+    root,
+    showChanges(next: Change[]): void {
+      changes = next;
+      const newest = changes.slice(-NEWEST).reverse();
+      changesList.replaceChildren(...newest.map((change) => element("li", {}, element("span", { class: "wbp-at" }, compact(change.steps)), changeWords(change))));
+      if (newest.length === 0) changesList.append(element("li", { class: "wbp-none" }, "A slider moved while training is noted here."));
+      summarise();
+    },
+    update(state: State): void {
+      const now = JSON.stringify(state.checkpoints);
+      if (now === saved) return; // Buttons that are replaced lose the focus.
+      saved = now;
+      total = state.checkpoints.length;
+      savedList.replaceChildren(...state.checkpoints.slice().reverse().map(item));
+      if (total === 0) savedList.append(element("li", { class: "wbp-none" }, "The first comes with the first step."));
+      summarise();
+    },
+  };
+}
