@@ -35,7 +35,7 @@ export function measure(value: number | null): string {
   const size = Math.abs(value);
   if (size >= 1e5) return compact(value);
   if (size !== 0 && size < 1e-3) return value.toExponential(1).replace("-", "−");
-  const digits = size >= 100 ? 1 : size >= 10 ? 2 : 3;
+  const digits = size >= 100 ? 1 : size >= 10 ? 2 : size >= 0.1 || size === 0 ? 3 : size >= 0.01 ? 4 : 5;
   return value.toFixed(digits).replace("-", "−");
 }
 
