@@ -36,7 +36,7 @@ TUNED: dict[tuple[str, str], dict[str, Any]] = {
         "learning_rate": 1e-3,
         "learning_rate_schedule": "linear",
     },
-    ("ppo", "workbench/Memory-v0"): {"network": "lstm"},
+    ("ppo", "workbench/Memory-v0"): {"network": "lstm", "learning_rate_schedule": "linear"},
     ("sac", "CartPole-v1"): {
         "width": 64,
         "activation": "tanh",
