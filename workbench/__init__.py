@@ -16,6 +16,7 @@ from workbench.version import __version__
 if TYPE_CHECKING:
     from workbench import events, sinks
     from workbench.algorithms import PPO, SAC
+    from workbench.batches import sweep
     from workbench.checking import check
     from workbench.envs import environment, make
     from workbench.envs.outward import as_gymnasium, as_pettingzoo, as_sb3, as_torchrl
@@ -45,6 +46,7 @@ __all__ = [
     "play",
     "read_metrics",
     "sinks",
+    "sweep",
 ]
 
 _HOMES = {
@@ -64,6 +66,7 @@ _HOMES = {
     "make": "workbench.envs",
     "play": "workbench.ui.play",
     "read_metrics": "workbench.training.metrics",
+    "sweep": "workbench.batches",
 }
 
 _MODULES = ("events", "sinks")

@@ -20,6 +20,7 @@ COMMANDS = {
     "resume": ("resume", "go on from a run's last checkpoint"),
     "eval": ("evaluate", "play episodes with a trained agent and report their returns"),
     "list": ("catalogue", "list environments, algorithms and runs"),
+    "sweep": ("sweep", "execute a notebook over a grid of parameters and seeds"),
     "check": ("check", "look an environment over, and say how to run it"),
     "bench": ("bench", "measure steps per second"),
     "wasm": ("wasm", "write an environment as a WebAssembly module"),

@@ -27,6 +27,7 @@ FLOORS = {
     "workbench.sinks": 6,
     "workbench.ui": 6,
     "workbench.analysis": 6,
+    "workbench.batches": 7,
     "workbench.trainer": 7,
     "workbench.loading": 7,
     "workbench.registration": 7,

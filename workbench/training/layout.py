@@ -1,18 +1,21 @@
 """Where things lie in a run directory; importing this brings no torch."""
 
 import json
+import os
 import secrets
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 RUN, BEST, KEPT, CHECKPOINTS = "run.json", "best.json", "kept.json", "checkpoints"
+RUNS_VARIABLE = "WORKBENCH_RUNS"
 
 
 def fresh_path(environment: str, algorithm: str) -> Path:
-    """Name a new run under `runs/`: what, when, and four random digits for runs of the same second."""
+    """Name a new run under `runs/`, or where `WORKBENCH_RUNS` says: what, when, and digits for runs of one second."""
+    folder = Path(os.environ.get(RUNS_VARIABLE) or "runs")
     moment = datetime.now().strftime("%Y%m%d-%H%M%S")
-    return Path("runs") / f"{environment.replace('/', '_')}-{algorithm}-{moment}-{secrets.token_hex(2)}"
+    return folder / f"{environment.replace('/', '_')}-{algorithm}-{moment}-{secrets.token_hex(2)}"
 
 
 def order(path: Path) -> tuple[int, int]:
