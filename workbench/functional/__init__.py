@@ -29,7 +29,7 @@ from workbench.functional.returns import (
     retrace,
     vtrace,
 )
-from workbench.functional.statistics import iqm, stratified_bootstrap
+from workbench.functional.statistics import iqm, resample, stratified_bootstrap
 from workbench.functional.surrogates import clipped_surrogate, kl_estimate, squared_error
 
 __all__ = [
@@ -56,6 +56,7 @@ __all__ = [
     "split_log_softmax",
     "squared_error",
     "standardise",
+    "resample",
     "stratified_bootstrap",
     "vtrace",
 ]

@@ -25,6 +25,25 @@ def iqm(scores: Any, axis: int | None = None) -> Any:
     return np.sort(x, axis=-1)[..., cut : x.shape[-1] - cut].mean(axis=-1)
 
 
+def resample(strata: Sequence[Any], seed: int = 0, *, resamples: int = 10_000) -> Float64:
+    """Draw as many runs of every stratum as there are, with replacement, `resamples` times.
+
+    Args:
+        strata: What each run gave, [n_k, ...], alike in all but the first axis.
+        seed: Of the draws.
+        resamples: How many.
+
+    Returns:
+        [resamples, sum of n_k, ...] float64, the strata one after the other.
+    """
+    random = np.random.default_rng(seed)
+    drawn = []
+    for stratum in strata:
+        scores = np.asarray(stratum, dtype=np.float64)
+        drawn.append(scores[random.integers(len(scores), size=(resamples, len(scores)))])
+    return np.concatenate(drawn, axis=1)
+
+
 def stratified_bootstrap(
     strata: Sequence[Any],
     seed: int = 0,
@@ -41,15 +60,10 @@ def stratified_bootstrap(
     Args:
         strata: The scores of each stratum, [n_k]; scores of several must be comparable.
         seed: Of the resamples.
-        statistic: Called with scores [resamples, sum of n_k] and `axis=-1`.
+        statistic: Called with scores [resamples, sum of n_k] and `axis=1`.
         confidence: Share of resamples inside, in (0, 1).
         resamples: How many.
     """
-    random = np.random.default_rng(seed)
-    drawn = []
-    for stratum in strata:
-        scores = np.asarray(stratum, dtype=np.float64)
-        drawn.append(scores[random.integers(len(scores), size=(resamples, len(scores)))])
-    found: Float64 = statistic(np.concatenate(drawn, axis=1), axis=-1)
+    found: Float64 = statistic(resample(strata, seed, resamples=resamples), axis=1)
     low, high = np.quantile(found, [(1 - confidence) / 2, (1 + confidence) / 2])
     return float(low), float(high)
