@@ -10,45 +10,42 @@ By = str | Sequence[str] | Callable[[Run], Any]
 PLACES = ("lanes", "learner", "device")
 """Entries of run.json that make a difference to a run, beside its hyperparameters and the environment's options."""
 
-SHORT = {"env": "env", "algorithm": "algorithm", "seed": "seed"}
+ALIASES = {"environment": "env", "revision": "git"}
 
 
 def settings(run: Run) -> dict[str, Any]:
     """Return all that a run was set to: hyperparameters, the environment's options, lanes, learner and device."""
     description = run.description
-    found: dict[str, Any] = dict(description.get("hyperparameters") or {})
-    found |= {name: value for name, value in (description.get("options") or {}).items() if name not in found}
-    return found | {name: description[name] for name in PLACES if name in description and name not in found}
+    places = {name: description[name] for name in PLACES if name in description}
+    return {**places, **(description.get("options") or {}), **run.hyperparameters}
 
 
 def value(run: Run, name: str) -> Any:
     """Return a setting of a run, or the entry of that name in its run.json; None if it has neither."""
-    found = settings(run)
-    if name in found:
-        return found[name]
-    if name in ("git", "revision"):
+    name = ALIASES.get(name, name)
+    if name == "git":
         return (run.description.get("git") or {}).get("revision")
-    return run.description.get(name)
+    return settings(run).get(name, run.description.get(name))
 
 
-def names(runs: Iterable[Run]) -> set[str]:
+def known_names(runs: Iterable[Run]) -> set[str]:
     """Return all names that `value` knows of any of the runs."""
-    return {"git"}.union(*({*settings(run), *run.description} for run in runs))
+    found = {*ALIASES, *ALIASES.values()}
+    for run in runs:
+        found |= {*settings(run), *run.description}
+    return found
 
 
-def differing(runs: Sequence[Run]) -> list[str]:
-    """Return the settings in which runs of one environment and one algorithm differ, in the order they are declared."""
+def differing(runs: Iterable[Run]) -> list[str]:
+    """Return the settings in which runs of one environment and one algorithm differ, in the order of their declaration."""
     seen: dict[tuple[str, str], dict[str, list[Any]]] = {}
     for run in runs:
-        kind = seen.setdefault((run.description["env"], run.description["algorithm"]), {})
+        kind = seen.setdefault((run.environment, run.algorithm), {})
         for name, setting in settings(run).items():
             values = kind.setdefault(name, [])
             if setting not in values:
                 values.append(setting)
-    found: dict[str, None] = {}
-    for kind in seen.values():
-        found |= {name: None for name, values in kind.items() if len(values) > 1}
-    return list(found)
+    return list(dict.fromkeys(name for kind in seen.values() for name, values in kind.items() if len(values) > 1))
 
 
 def grouped(runs: Sequence[Run], by: By | None = None) -> dict[str, list[Run]]:
@@ -56,77 +53,61 @@ def grouped(runs: Sequence[Run], by: By | None = None) -> dict[str, list[Run]]:
 
     Args:
         runs: At least one.
-        by: Names of settings or entries of run.json, or a function that gives a run's label; the algorithm and the
+        by: Names of settings or of entries of run.json, or a function that gives a run's label; the algorithm and the
             settings that differ if None.
 
     Raises:
         UnknownNameError: If no run has a setting of that name.
         InputError: If `by` is of another kind.
     """
+    groups: dict[str, list[Run]] = {}
     if callable(by):
-        return _sorted({str(by(run)): None for run in runs}, runs, lambda run: str(by(run)))
-    chosen = _chosen(runs, by)
-    keys = {run.path: tuple(value(run, name) for name in chosen) for run in runs}
-    varying = [place for place in range(len(chosen)) if len({repr(key[place]) for key in keys.values()}) > 1]
-    if by is not None:
-        varying = list(range(len(chosen)))
+        for run in runs:
+            groups.setdefault(str(by(run)), []).append(run)
+        return groups
+    chosen = _names(runs, by)
+    keys = [[value(run, name) for name in chosen] for run in runs]
+    if by is None:  # a setting that all share, such as the algorithm, need not be told
+        told = [place for place in range(len(chosen)) if any(key[place] != keys[0][place] for key in keys)]
+    else:
+        told = list(range(len(chosen)))
+    for run, key in sorted(zip(runs, keys, strict=True), key=lambda pair: [_rank(part) for part in pair[1]]):
+        parts = [written(chosen[place], key[place]) for place in told if key[place] is not None]
+        groups.setdefault(" · ".join(parts) or run.algorithm.upper(), []).append(run)
+    return groups
 
-    def label(run: Run) -> str:
-        parts = [written(chosen[place], keys[run.path][place]) for place in varying if _has(run, chosen[place])]
-        return " · ".join(parts) or written("algorithm", run.description["algorithm"])
 
-    order = sorted(runs, key=lambda run: [_rank(part) for part in keys[run.path]])
-    return _sorted({label(run): None for run in order}, runs, label)
-
-
-def _chosen(runs: Sequence[Run], by: Any) -> list[str]:
+def _names(runs: Sequence[Run], by: Any) -> list[str]:
     if by is None:
         return ["algorithm", *differing(runs)]
     chosen = [by] if isinstance(by, str) else by
     if not (isinstance(chosen, Sequence) and chosen and all(isinstance(name, str) for name in chosen)):
         raise InputError(f"by={by!r} names nothing to group by; pass names of settings, or a function of a run.")
-    known = names(runs)
+    known = known_names(runs)
     for name in chosen:
         if name not in known:
             raise unknown_name("by", name, known)
     return list(chosen)
 
 
-def _has(run: Run, name: str) -> bool:
-    return value(run, name) is not None or name in settings(run)
-
-
-def _sorted(labels: Iterable[str], runs: Sequence[Run], label: Callable[[Run], str]) -> dict[str, list[Run]]:
-    groups: dict[str, list[Run]] = {each: [] for each in labels}
-    for run in runs:
-        groups[label(run)].append(run)
-    return groups
-
-
 def _rank(part: Any) -> tuple[int, float, str]:
-    """Order numbers by their size, before all else by its text."""
-    if isinstance(part, int | float):
-        return (0, float(part), "")
-    return (1, 0.0, repr(part))
+    """Order numbers by their size, all else by its text."""
+    return (0, float(part), "") if isinstance(part, int | float) else (1, 0.0, str(part))
 
 
 def written(name: str, setting: Any) -> str:
-    """Write one setting: learning_rate=0.003; algorithms and environments need no name before them."""
+    """Write a setting as part of a label: learning_rate=0.003; an algorithm or an environment needs no name before it."""
     if name == "algorithm":
         return str(setting).upper()
-    if name == "env":
-        return str(setting)
-    return f"{name}={short(setting)}"
+    return short(setting) if ALIASES.get(name, name) == "env" else f"{name}={short(setting)}"
 
 
 def short(setting: Any) -> str:
     """Write a setting's value in a few characters."""
-    if isinstance(setting, bool) or setting is None:
-        return str(setting)
     if isinstance(setting, float):
         return f"{setting:.4g}"
     if isinstance(setting, Mapping):
         return ", ".join(f"{key}={short(part)}" for key, part in setting.items())
     if isinstance(setting, list | tuple):
-        return "x".join(map(short, setting)) if setting else "none"
+        return "x".join(map(short, setting))
     return str(setting)
