@@ -113,9 +113,9 @@ class Comparison:
         Args:
             dark: Whether for a dark page.
         """
-        from workbench.analysis.plots import comparison
+        from workbench.analysis.plots import layout
 
-        return comparison(self, dark)
+        return layout(self.panels(), dark)
 
     def figure(self) -> "Figure":
         """Return the plots as a matplotlib figure."""

@@ -7,7 +7,8 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.ticker import FuncFormatter, MaxNLocator
+from matplotlib.patheffects import Normal, Stroke
+from matplotlib.ticker import FuncFormatter, MaxNLocator, NullLocator
 
 from workbench.analysis.panels import INK, LIGHT, Lines, Panel, Paths, Rows, colour, described, ramp
 
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
 COLUMNS = 3
 WIDTH, HEIGHT = 10.8, 2.75  # inches: of the picture, and of a row of panels
-HEAD = 0.85  # inches above the panels
+HEAD, CHIPS = 0.5, 0.35  # inches above the panels, and of the groups' names
 TEXT, MUTED, RULE, PAPER = INK[False]["text"], INK[False]["muted"], INK[False]["grid"], "#ffffff"
 FONT = "DejaVu Sans"
 
@@ -26,12 +27,13 @@ def draw(shown: "Shown") -> Figure:
     panels = shown.panels()
     wide = [panel for panel in panels if isinstance(panel, Paths)]
     rows = len(wide) + -(-(len(panels) - len(wide)) // COLUMNS)
-    height = HEAD + rows * HEIGHT
+    head = HEAD + (CHIPS if shown.groups else 0.0)
+    height = head + rows * HEIGHT
     figure = Figure(figsize=(WIDTH, height), facecolor=PAPER)
     FigureCanvasAgg(figure)
     _head(figure, shown, height)
     grid = figure.add_gridspec(
-        rows, COLUMNS, left=0.06, right=0.985, bottom=0.52 / height, top=1 - (HEAD + 0.22) / height, wspace=0.26, hspace=0.52
+        rows, COLUMNS, left=0.06, right=0.985, bottom=0.52 / height, top=1 - (head + 0.22) / height, wspace=0.26, hspace=0.52
     )
     row = column = 0
     for panel in panels:
@@ -85,6 +87,10 @@ def _lines(axes: Axes, panel: Lines) -> None:
         if np.isfinite(each.low).any():
             axes.fill_between(each.x, each.low, each.high, color=ink, alpha=0.16, linewidth=0)
         axes.plot(each.x, each.y, color=ink, linewidth=1.5, solid_joinstyle="round")
+    if panel.log:
+        axes.set_xscale("log")
+        axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: described(value)))
+        axes.xaxis.set_minor_locator(NullLocator())
     axes.set_ylabel(panel.y, size=8, color=MUTED, family=FONT)
     if panel.y_limits is not None:
         axes.set_ylim(*panel.y_limits)
@@ -120,7 +126,8 @@ def _paths(axes: Axes, panel: Paths) -> None:
     for place, ticks in enumerate(panel.ticks):
         axes.axvline(place, color=MUTED, linewidth=0.8)
         for at, label in ticks:
-            axes.text(place + 0.015, at, label, size=7, color=MUTED, family=FONT, va="center")
+            text = axes.text(place + 0.015, at, label, size=7, color=TEXT, family=FONT, va="center")
+            text.set_path_effects([Stroke(linewidth=2.5, foreground=PAPER), Normal()])
     axes.set_xticks(places, panel.names)
     axes.yaxis.set_visible(False)
     axes.set_xlim(-0.1, len(panel.names) - 0.6)

@@ -48,6 +48,7 @@ class Lines:
         linked: Panels that share this name zoom their y together.
         y_limits: Of the y axis, if they are fixed.
         mark: A value of x to mark.
+        log: Whether x is logarithmic.
     """
 
     title: str
@@ -57,6 +58,7 @@ class Lines:
     linked: str = ""
     y_limits: tuple[float, float] | None = None
     mark: float | None = None
+    log: bool = False
 
 
 @dataclass(frozen=True)
@@ -216,8 +218,8 @@ def _improvements(comparison: "Comparison") -> Rows:
 
 
 INK = {
-    False: {"text": "#16181d", "muted": "#535862", "grid": "#e6e8ec"},
-    True: {"text": "#f1f3f6", "muted": "#a9afb9", "grid": "#34373d"},
+    False: {"text": "#16181d", "muted": "#535862", "grid": "#e6e8ec", "paper": "#ffffff"},
+    True: {"text": "#f1f3f6", "muted": "#a9afb9", "grid": "#34373d", "paper": "#111111"},
 }
 RAMP = 16
 

@@ -1,7 +1,7 @@
 """Panels as live plots: HoloViews elements of the bokeh backend, with hover and linked zoom. No global state is touched."""
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import holoviews as hv
 import holoviews.plotting.bokeh  # noqa: F401  registers the backend
@@ -9,10 +9,7 @@ import numpy as np
 from bokeh.core.properties import value
 from bokeh.models import CustomJSTickFormatter, FixedTicker
 
-from workbench.analysis.panels import INK, Line, Lines, Panel, Paths, Row, Rows, colour, panels, ramp
-
-if TYPE_CHECKING:
-    from workbench.analysis.compare import Comparison
+from workbench.analysis.panels import INK, Line, Lines, Panel, Paths, Row, Rows, colour, ramp
 
 COLUMNS = 3
 HEIGHT = 270
@@ -28,9 +25,9 @@ return String(Number(tick.toPrecision(4)));
 Hook = Callable[[Any, Any], None]
 
 
-def comparison(shown: "Comparison", dark: bool = False) -> Any:
-    """Return the plots of a comparison as a HoloViews layout."""
-    return hv.Layout([element(panel, dark) for panel in panels(shown)]).cols(COLUMNS)
+def layout(shown: list[Panel], dark: bool = False) -> Any:
+    """Return panels as a HoloViews layout."""
+    return hv.Layout([element(panel, dark) for panel in shown]).cols(COLUMNS)
 
 
 def figures(shown: list[Panel], dark: bool = False) -> list[Any]:
@@ -66,7 +63,7 @@ def _lines(panel: Lines, dark: bool) -> Any:
         marks = [hv.VLine(panel.mark).opts(backend="bokeh", color=INK[dark]["muted"], line_dash="dotted", line_width=1)]
     limits = {} if panel.y_limits is None else {"ylim": panel.y_limits}
     return hv.Overlay([*bands, *marks, *curves]).opts(
-        backend="bokeh", **_common(panel, HEIGHT), **limits, xlabel=panel.x, ylabel=panel.y, hooks=[_finish(dark)]
+        backend="bokeh", **_common(panel, HEIGHT), **limits, logx=panel.log, xlabel=panel.x, ylabel=panel.y, hooks=[_finish(dark)]
     )
 
 
@@ -164,10 +161,16 @@ def _paths(panel: Paths, dark: bool) -> Any:
             )
         )
     for place, ticks in enumerate(panel.ticks):
-        labels = hv.Labels([(place, at, f" {text}") for at, text in ticks], ["x", "y"], "text")
+        labels = hv.Labels([(place, at, text) for at, text in ticks], ["x", "y"], "text")
         parts.append(
             labels.opts(
-                backend="bokeh", text_align="left", text_font_size="11px", text_font=value(FONT), text_color=INK[dark]["muted"]
+                backend="bokeh",
+                text_align="left",
+                text_font_size="11px",
+                text_font=value(FONT),
+                text_color=INK[dark]["text"],
+                xoffset=0.012,
+                hooks=[_backed(dark)],
             )
         )
 
@@ -177,7 +180,7 @@ def _paths(panel: Paths, dark: bool) -> Any:
         figure.xaxis.major_label_overrides = dict(zip(map(int, places), panel.names, strict=True))
 
     options = _common(panel, 360)
-    options.pop("xformatter")
+    del options["xformatter"], options["show_grid"]
     return hv.Overlay(parts).opts(
         backend="bokeh",
         **options,
@@ -225,6 +228,17 @@ def _tagged(label: str) -> Hook:
 
     def hook(plot: Any, _element: Any) -> None:
         plot.handles["glyph_renderer"].tags = [{"group": label}]
+
+    return hook
+
+
+def _backed(dark: bool) -> Hook:
+    """Put paper behind a text, so that it reads above lines."""
+
+    def hook(plot: Any, _element: Any) -> None:
+        glyph = plot.handles["glyph"]
+        glyph.background_fill_color, glyph.background_fill_alpha = INK[dark]["paper"], 0.85
+        glyph.padding = 2
 
     return hook
 

@@ -134,10 +134,13 @@ def _gap(comparison: "Comparison", label: str) -> str:
 
 def markdown(comparison: "Comparison") -> str:
     """Return the table and the notes in Markdown."""
-    title, subtitle = headline(comparison)
-    return f"# {title}\n\n{subtitle}.\n\n{markdown_table(*cells(comparison))}\n\n" + "\n".join(
-        f"- {note}" for note in notes(comparison)
-    ) + "\n"
+    return markdown_page(headline(comparison), cells(comparison), notes(comparison))
+
+
+def markdown_page(headline: tuple[str, str], cells: tuple[list[str], list[list[str]]], notes: list[str]) -> str:
+    """Write a headline, a table and notes in Markdown."""
+    listed = "\n".join(f"- {note}" for note in notes)
+    return f"# {headline[0]}\n\n{headline[1]}.\n\n{markdown_table(*cells)}\n\n{listed}\n"
 
 
 def html(comparison: "Comparison") -> str:
