@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from workbench import events, sinks
     from workbench.algorithms import PPO, SAC
     from workbench.batches import sweep
+    from workbench.analysis.compare import compare
+    from workbench.analysis.table import runs
     from workbench.checking import check
     from workbench.envs import environment, make
     from workbench.envs.outward import as_gymnasium, as_pettingzoo, as_sb3, as_torchrl
@@ -39,12 +41,14 @@ __all__ = [
     "as_sb3",
     "as_torchrl",
     "check",
+    "compare",
     "environment",
     "events",
     "load",
     "make",
     "play",
     "read_metrics",
+    "runs",
     "sinks",
     "sweep",
 ]
@@ -61,12 +65,14 @@ _HOMES = {
     "as_sb3": "workbench.envs.outward",
     "as_torchrl": "workbench.envs.outward",
     "check": "workbench.checking",
+    "compare": "workbench.analysis.compare",
     "environment": "workbench.envs",
     "load": "workbench.loading",
     "make": "workbench.envs",
     "play": "workbench.ui.play",
     "read_metrics": "workbench.training.metrics",
     "sweep": "workbench.batches",
+    "runs": "workbench.analysis.table",
 }
 
 _MODULES = ("events", "sinks")

@@ -17,7 +17,7 @@ from workbench.training.status import Status, read_status
 DEPTH = 3
 """Folders below the one that is searched in which runs are found."""
 
-NEEDED = ("env", "algorithm", "hyperparameters")
+NEEDED = ("env", "algorithm")
 Float64 = NDArray[np.float64]
 
 
@@ -109,7 +109,7 @@ def _described(path: Path) -> dict[str, Any]:
         OSError, ValueError: If it cannot be read, or is of something else.
     """
     description = json.loads((path / RUN).read_text(encoding="utf-8"))
-    if not (isinstance(description, dict) and all(name in description for name in NEEDED)):
+    if not (isinstance(description, dict) and all(isinstance(description.get(name), str) for name in NEEDED)):
         raise ValueError(f"its {RUN} describes no run")
     return description
 
