@@ -55,8 +55,8 @@ def aligned(series: Series, points: Float64) -> Float64:
     """Return a run's values at the points of a grid, [K].
 
     A point has the mean of what was recorded since the point before. Where nothing was, it lies on the line between its
-    neighbours, or after the last value, until the run ends, at that. Before the first value and after the end of the run
-    it is nan.
+    neighbours, or after the last value, until the run ends, at that. Before the first value and after the end of the
+    run it is nan.
     """
     place = np.searchsorted(points, series.at)
     inside = place < len(points)

@@ -1,7 +1,6 @@
 """Compare runs: seeds grouped, metrics aligned, differences with their uncertainty."""
 
-import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,9 +10,9 @@ import numpy.typing as npt
 
 from workbench.analysis.display import mime_bundle, save
 from workbench.analysis.grouping import By, grouped
-from workbench.analysis.measures import Course, Task, course, measured
+from workbench.analysis.measures import Task, measured
 from workbench.analysis.panels import Panel, panels
-from workbench.analysis.runs import Run, find_runs, open_run
+from workbench.analysis.selection import check_budget, courses, listed, named, spans, targets
 from workbench.analysis.statistics import (
     Bootstrap,
     Estimate,
@@ -22,7 +21,7 @@ from workbench.analysis.statistics import (
     performance_profile,
     probability_of_improvement,
 )
-from workbench.errors import InputError, RunDirectoryError
+from workbench.errors import InputError
 
 if TYPE_CHECKING:
     import pandas
@@ -32,8 +31,6 @@ Float64 = npt.NDArray[np.float64]
 
 THRESHOLDS = 101
 MOST_PAIRS = 10
-METRICS = ("evaluation_return", "episode_return")
-"""The first of these that all runs have is what is compared."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +42,7 @@ class Improvement:
     probability: Estimate
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Comparison:
     """Groups of runs side by side. As a cell's value: plots; `table()` and `save(path)` for the rest.
 
@@ -146,7 +143,7 @@ class Comparison:
         """
         return save(self, path)
 
-    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> Any:
+    def _repr_mimebundle_(self, **_chosen: Any) -> Any:
         return mime_bundle(self)
 
 
@@ -170,8 +167,8 @@ def compare(
         wb.compare({"ours": "runs/ours", "theirs": "runs/theirs"})
 
     Runs that differ in nothing but their seed make a group. A run's score is the mean of the metric over the last tenth
-    of the steps that all runs of its environment have taken. Intervals are percentiles of a bootstrap over the runs of a
-    group, within each environment (Agarwal et al. 2021, arXiv:2108.13264).
+    of the steps that all runs of its environment have taken. Intervals are percentiles of a bootstrap over the runs of
+    a group, within each environment (Agarwal et al. 2021, arXiv:2108.13264).
 
     Args:
         runs: Runs, trainers, paths of runs or of folders of runs, or what `wb.runs` returns; several of these; or a
@@ -194,26 +191,24 @@ def compare(
         RunDirectoryError: If a path holds no run.
     """
     bootstrap = Bootstrap(confidence, resamples, seed)
-    groups = _named(runs) if isinstance(runs, Mapping) else grouped(_listed(runs), by)
-    chosen, courses, left_out = _courses(groups, metric)
-    environments = list(dict.fromkeys(each.run.environment for group in courses.values() for each in group))
-    targets, limits = _targets(target, environments), _bounds(bounds, environments)
+    groups = named(runs) if isinstance(runs, Mapping) else grouped(listed(runs), by)
+    chosen, found, left_out = courses(groups, metric)
+    environments = list(dict.fromkeys(each.run.environment for group in found.values() for each in group))
+    aims, limits = targets(target, environments), spans(bounds, environments)
     tasks = []
     for environment in environments:
-        here = {label: [each for each in group if each.run.environment == environment] for label, group in courses.items()}
+        here = {
+            label: [each for each in group if each.run.environment == environment] for label, group in found.items()
+        }
         present = {label: group for label, group in here.items() if group}
-        tasks.append(
-            measured(
-                environment,
-                present,
-                bootstrap,
-                at=at,
-                target=targets.get(environment),
-                bounds=limits.get(environment),
-            )
-        )
-    normalised = len(tasks) > 1 or bool(limits)
-    return _concluded(chosen, list(courses), tasks, bootstrap, normalised, left_out)
+        check_budget(at, present)
+        aim, span = aims.get(environment), limits.get(environment)
+        tasks.append(measured(environment, present, bootstrap, at=at, target=aim, bounds=span))
+    return _concluded(chosen, list(found), tasks, bootstrap, len(tasks) > 1 or bool(limits), left_out)
+
+
+Scores = dict[str, dict[str, Float64]]
+"""Of each group in each environment, [n]."""
 
 
 def _concluded(
@@ -226,33 +221,15 @@ def _concluded(
             "no environment was run by every group, so that the groups cannot be compared; group the runs by what they "
             'share, such as by="algorithm", or pass the runs of one environment.'
         )
-    scores = {
-        label: {
-            task.environment: task.normalised(task.results[label].scores) if normalised else task.results[label].scores
-            for task in shared
-        }
-        for label in groups
-    }
-    few = {label: min(map(len, found.values())) < 2 for label, found in scores.items()}
-    resampling = {label: None if few[label] else bootstrap for label in groups}
-    everything = np.concatenate([values for found in scores.values() for values in found.values()])
-    low, high = float(everything.min()), float(everything.max())
-    if normalised:
-        low, high = min(low, 0.0), max(high, 1.0)
-    margin = 0.04 * (high - low) or 1.0
-    thresholds = np.linspace(low - margin, high + margin, THRESHOLDS)
-    summary = {label: interquartile_mean(found, resampling[label]) for label, found in scores.items()}
-    summary = {label: Estimate(*map(float, found)) for label, found in summary.items()}
-    ranked = sorted(groups, key=lambda label: -summary[label].value)
-    pairs = [(better, worse) for place, better in enumerate(ranked) for worse in ranked[place + 1 :]]
-    if len(pairs) > MOST_PAIRS:
-        pairs = pairs[: len(groups) - 1]  # those of the best
-    improvements = []
-    for better, worse in pairs:
-        several = None if few[better] or few[worse] else bootstrap
-        probability = probability_of_improvement(scores[better], scores[worse], several)
-        improvements.append(Improvement(better, worse, Estimate(*map(float, probability))))
-    gaps = {label: optimality_gap(found, 1.0, resampling[label]) for label, found in scores.items()} if normalised else {}
+    scores: Scores = {label: {} for label in groups}
+    for task in shared:
+        for label in groups:
+            found = task.results[label].scores
+            scores[label][task.environment] = task.normalised(found) if normalised else found
+    several = {label: bootstrap if min(map(len, found.values())) > 1 else None for label, found in scores.items()}
+    summary = {label: _single(interquartile_mean(found, several[label])) for label, found in scores.items()}
+    gaps = {label: _single(optimality_gap(found, 1.0, several[label])) for label, found in scores.items()}
+    thresholds = _thresholds(scores, normalised)
     return Comparison(
         metric=metric,
         groups=groups,
@@ -260,106 +237,39 @@ def _concluded(
         bootstrap=bootstrap,
         normalised=normalised,
         summary=summary,
-        gaps={label: Estimate(*map(float, gap)) for label, gap in gaps.items()},
+        gaps=gaps if normalised else {},
         thresholds=thresholds,
-        profiles={label: performance_profile(found, thresholds, resampling[label]) for label, found in scores.items()},
-        improvements=improvements,
+        profiles={label: performance_profile(found, thresholds, several[label]) for label, found in scores.items()},
+        improvements=_improvements(scores, summary, several),
         left_out=left_out,
     )
 
 
-def _listed(runs: Any) -> list[Run]:
-    """Return the runs that were asked for, each once."""
-    found: dict[Path, Run] = {}
-    for run in _each(runs):
-        found.setdefault(run.path.resolve(), run)
-    sound = [run for run in found.values() if run.error is None]
-    if not sound:
-        raise InputError(f"runs={runs!r} holds no run that can be read; name a folder of runs, such as runs.")
-    return sound
+def _thresholds(scores: Scores, normalised: bool) -> Float64:
+    """Return the scores at which performance profiles are told, [T]: a little more than all scores span."""
+    everything = np.concatenate([values for found in scores.values() for values in found.values()])
+    low, high = float(everything.min()), float(everything.max())
+    if normalised:
+        low, high = min(low, 0.0), max(high, 1.0)
+    margin = 0.04 * (high - low) or 1.0
+    return np.linspace(low - margin, high + margin, THRESHOLDS)
 
 
-def _each(runs: Any) -> Iterable[Run]:
-    if isinstance(runs, Run):
-        return [runs]
-    if isinstance(runs, str | Path):
-        return find_runs(runs)
-    directory = getattr(runs, "run_dir", None)
-    if directory is not None:
-        if not directory.exists():
-            raise InputError(f"runs={runs!r} has not trained yet; call train() first.")
-        return [open_run(directory)]
-    if isinstance(runs, Iterable):
-        return [run for each in runs for run in _each(each)]
-    raise InputError(f"runs={runs!r} is no run; pass runs, trainers, or paths of runs or of folders of runs.")
+def _improvements(
+    scores: Scores, summary: dict[str, Estimate], several: dict[str, Bootstrap | None]
+) -> list[Improvement]:
+    """Set each group against those with lower scores; if that is too many pairs, the best one alone."""
+    ranked = sorted(scores, key=lambda label: -summary[label].value)
+    pairs = [(better, worse) for place, better in enumerate(ranked) for worse in ranked[place + 1 :]]
+    if len(pairs) > MOST_PAIRS:
+        pairs = pairs[: len(ranked) - 1]
+    found = []
+    for better, worse in pairs:
+        bootstrap = several[better] if several[worse] is not None else None
+        probability = probability_of_improvement(scores[better], scores[worse], bootstrap)
+        found.append(Improvement(better, worse, _single(probability)))
+    return found
 
 
-def _named(groups: Mapping[Any, Any]) -> dict[str, list[Run]]:
-    return {str(label): _listed(runs) for label, runs in groups.items()}
-
-
-def _courses(
-    groups: Mapping[str, Sequence[Run]], metric: str | None
-) -> tuple[str, dict[str, list[Course]], dict[str, str]]:
-    """Read one metric of all runs; leave out runs without rows, and groups without runs."""
-    left_out: dict[str, str] = {}
-    kept: dict[str, list[Run]] = {}
-    columns: list[set[str]] = []
-    for label, runs in groups.items():
-        for run in runs:
-            curves = run.curves()
-            if any(name in curves for name in METRICS) or metric in curves:
-                kept.setdefault(label, []).append(run)
-                columns.append(set(curves))
-            else:
-                left_out[run.name] = "no episode has ended"
-    if not kept:
-        raise InputError("runs have no metrics yet; wait until an episode has ended in one of them.")
-    common = set.intersection(*columns)
-    chosen = metric or next((name for name in METRICS if name in common), METRICS[-1])
-    courses: dict[str, list[Course]] = {}
-    for label, runs in kept.items():
-        for run in runs:
-            try:
-                found = course(run, chosen)
-            except RunDirectoryError as error:  # it went meanwhile
-                left_out[run.name] = str(error)
-                continue
-            if len(found.steps.values):
-                courses.setdefault(label, []).append(found)
-            else:
-                left_out[run.name] = f"it has no {chosen}"
-    if not courses:
-        known = ", ".join(sorted(common))
-        raise InputError(f"metric={chosen!r} is in none of the runs; all of them have {known}.")
-    return chosen, courses, left_out
-
-
-def _targets(target: Any, environments: Sequence[str]) -> dict[str, float]:
-    if target is None:
-        return {}
-    if isinstance(target, Mapping):
-        _check_environments("target", target, environments)
-        return {environment: float(value) for environment, value in target.items()}
-    if isinstance(target, bool) or not isinstance(target, int | float) or not math.isfinite(target):
-        raise InputError(f"target={target!r} is no finite number; pass a return, or one for each environment.")
-    return dict.fromkeys(environments, float(target))
-
-
-def _bounds(bounds: Any, environments: Sequence[str]) -> dict[str, tuple[float, float]]:
-    if bounds is None:
-        return {}
-    if not isinstance(bounds, Mapping):
-        example = {environments[0]: (0, 500)}
-        raise InputError(f"bounds={bounds!r} names no environment; pass a dictionary such as {example}.")
-    _check_environments("bounds", bounds, environments)
-    for environment, (low, high) in bounds.items():
-        if not low < high:
-            raise InputError(f"bounds of {environment!r} are {low} and {high}; the first has to be less.")
-    return {environment: (float(low), float(high)) for environment, (low, high) in bounds.items()}
-
-
-def _check_environments(argument: str, given: Iterable[str], environments: Sequence[str]) -> None:
-    for environment in given:
-        if environment not in environments:
-            raise InputError(f"{argument} names {environment!r}; the runs are of {', '.join(environments)}.")
+def _single(estimate: Estimate) -> Estimate:
+    return Estimate(*map(float, estimate))

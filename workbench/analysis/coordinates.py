@@ -47,8 +47,8 @@ def effect(shown: "Importance", place: int) -> Panel:
     title = f"effect of {name}"
     if not ordered or len(distinct) <= 2:
         rows = [
-            Row(f"{name}={short(entry)}", 0, *(float(part[number]) for part in estimate))
-            for number, entry in enumerate(distinct)
+            Row(f"{name}={short(entry)}", 0, float(value), float(low), float(high))
+            for entry, value, low, high in zip(distinct, *estimate, strict=True)
         ]
         return Rows(title, spoken(shown.metric), rows)
     x = np.array(distinct, dtype=np.float64)

@@ -8,6 +8,7 @@ import html
 import io
 import json
 import threading
+import weakref
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -26,6 +27,7 @@ PIXELS_PER_INCH = 2 * 96  # of the picture: two of its pixels to one of the page
 WIDGET = "application/vnd.jupyter.widget-view+json"
 KINDS = (".html", ".md", ".csv", ".png", ".svg")
 
+_views: "weakref.WeakKeyDictionary[Shown, Any]" = weakref.WeakKeyDictionary()
 _drawing = threading.Lock()  # matplotlib's font cache is shared by all figures.
 
 
@@ -146,7 +148,7 @@ body {{ display: flex; justify-content: center; margin: 24px 16px; background: #
 def content(shown: Shown) -> dict[str, Any]:
     """Return what the page's code is given, as JSON holds it."""
     from bokeh.document import Document
-    from bokeh.models import GlyphRenderer
+    from bokeh.models.renderers import GlyphRenderer
 
     from workbench.analysis.plots import figures
 
@@ -201,7 +203,7 @@ def _widget() -> Any:
     import anywidget
     import traitlets
 
-    class Plots(anywidget.AnyWidget):  # type: ignore[misc]
+    class Plots(anywidget.AnyWidget):
         """Live plots; all that they show is in `page`."""
 
         _esm = javascript()
@@ -212,7 +214,10 @@ def _widget() -> Any:
 
 
 def _view(shown: Shown) -> dict[str, Any]:
-    widget = _widget()(page=content(shown))
+    """Return the reference to the widget of what is shown; its outputs share one, which stays as long as the kernel."""
+    widget = _views.get(shown)
+    if widget is None:
+        widget = _views[shown] = _widget()(page=content(shown))
     return {"version_major": 2, "version_minor": 0, "model_id": widget.model_id}
 
 

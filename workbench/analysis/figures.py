@@ -33,7 +33,14 @@ def draw(shown: "Shown") -> Figure:
     FigureCanvasAgg(figure)
     _head(figure, shown, height)
     grid = figure.add_gridspec(
-        rows, COLUMNS, left=0.06, right=0.985, bottom=0.52 / height, top=1 - (head + 0.22) / height, wspace=0.26, hspace=0.52
+        rows,
+        COLUMNS,
+        left=0.06,
+        right=0.985,
+        bottom=0.52 / height,
+        top=1 - (head + 0.22) / height,
+        wspace=0.26,
+        hspace=0.52,
     )
     row = column = 0
     for panel in panels:
@@ -108,7 +115,14 @@ def _rows(axes: Axes, panel: Rows) -> None:
             axes.plot([row.low, row.high], [y, y], color=ink, linewidth=5, alpha=0.32, solid_capstyle="round")
         axes.plot([row.value], [y], "o", color=ink, markersize=7, markeredgewidth=0, clip_on=False)
         axes.text(
-            0.0, y + 0.24, row.label, size=7.5, color=MUTED, family=FONT, transform=axes.get_yaxis_transform(), va="bottom"
+            0.0,
+            y + 0.24,
+            row.label,
+            size=7.5,
+            color=MUTED,
+            family=FONT,
+            transform=axes.get_yaxis_transform(),
+            va="bottom",
         )
     if not panel.rows:
         axes.text(0.5, 0.5, panel.empty, size=8, color=MUTED, family=FONT, transform=axes.transAxes, ha="center")
@@ -122,7 +136,9 @@ def _paths(axes: Axes, panel: Paths) -> None:
     low, high = float(panel.scores.min()), float(panel.scores.max())
     for number in np.argsort(panel.scores):
         share = (panel.scores[number] - low) / (high - low or 1.0)
-        axes.plot(places, panel.places[number], color=shades[round(share * (len(shades) - 1))], linewidth=1.1, alpha=0.85)
+        axes.plot(
+            places, panel.places[number], color=shades[round(share * (len(shades) - 1))], linewidth=1.1, alpha=0.85
+        )
     for place, ticks in enumerate(panel.ticks):
         axes.axvline(place, color=MUTED, linewidth=0.8)
         for at, label in ticks:

@@ -1,8 +1,8 @@
 """A random forest for settings, and the variance of its predictions taken apart (Hutter, Hoos, Leyton-Brown 2014).
 
-n: runs, d: settings, L: levels of one setting. A setting's values are numbered levels, so that neither its scale nor its
-kind matters; a tree's leaf holds a set of levels of each setting. Predictions are averaged over the product of the settings'
-own distributions among the runs: over a full grid that is the classical analysis of variance.
+n: runs, d: settings, L: levels of one setting. A setting's values are numbered levels, so that neither its scale nor
+its kind matters; a tree's leaf holds a set of levels of each setting. Predictions are averaged over the product of the
+settings' own distributions among the runs: over a full grid that is the classical analysis of variance.
 """
 
 from dataclasses import dataclass
@@ -38,9 +38,7 @@ class Decomposition:
     effects: list[Float64]
 
 
-def grow(
-    x: Int64, y: Float64, ordered: list[bool], sizes: list[int], least: int = 2
-) -> list[Leaf]:
+def grow(x: Int64, y: Float64, ordered: list[bool], sizes: list[int], least: int = 2) -> list[Leaf]:
     """Grow a regression tree and return its leaves.
 
     Args:
@@ -65,9 +63,7 @@ def grow(
     return leaves
 
 
-def _best_split(
-    x: Int64, y: Float64, levels: list[Bool], ordered: list[bool]
-) -> tuple[int, Bool] | None:
+def _best_split(x: Int64, y: Float64, levels: list[Bool], ordered: list[bool]) -> tuple[int, Bool] | None:
     """Return the setting and the levels of one side that leave the least variance; None where nothing can be split."""
     if np.ptp(y) == 0.0:
         return None
@@ -120,7 +116,9 @@ def decomposed(leaves: list[Leaf], shares: list[Float64]) -> Decomposition:
         shares: How often each level of each setting is, d arrays [L] that sum to one.
     """
     values = np.array([leaf.value for leaf in leaves])
-    weights = np.array([[share[levels].sum() for share, levels in zip(shares, leaf.levels, strict=True)] for leaf in leaves])
+    weights = np.array(
+        [[share[levels].sum() for share, levels in zip(shares, leaf.levels, strict=True)] for leaf in leaves]
+    )
     volume = weights.prod(axis=1)
     mean = float(volume @ values)
     total = float(volume @ values**2) - mean**2

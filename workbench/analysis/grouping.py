@@ -37,7 +37,7 @@ def known_names(runs: Iterable[Run]) -> set[str]:
 
 
 def differing(runs: Iterable[Run]) -> list[str]:
-    """Return the settings in which runs of one environment and one algorithm differ, in the order of their declaration."""
+    """Return the settings in which runs of one environment and one algorithm differ, as they are declared."""
     seen: dict[tuple[str, str], dict[str, list[Any]]] = {}
     for run in runs:
         kind = seen.setdefault((run.environment, run.algorithm), {})
@@ -96,7 +96,7 @@ def _rank(part: Any) -> tuple[int, float, str]:
 
 
 def written(name: str, setting: Any) -> str:
-    """Write a setting as part of a label: learning_rate=0.003; an algorithm or an environment needs no name before it."""
+    """Write a setting as part of a label, learning_rate=0.003; an algorithm or an environment needs no name."""
     if name == "algorithm":
         return str(setting).upper()
     return short(setting) if ALIASES.get(name, name) == "env" else f"{name}={short(setting)}"

@@ -1,4 +1,4 @@
-"""Which hyperparameters matter: the share of the scores' variance that each explains, and all runs as parallel lines."""
+"""Which hyperparameters matter: the share of the scores' variance that each explains, and all runs as lines."""
 
 import math
 from collections.abc import Sequence
@@ -34,7 +34,7 @@ EFFECTS = 2
 """Of the most important hyperparameters are shown."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Importance:
     """How much of the difference between runs each hyperparameter explains. As a cell's value: plots.
 
@@ -63,7 +63,6 @@ class Importance:
     settings: list[list[Any]]
 
     kind = "importance"
-    groups: tuple[str, ...] = ()
 
     def __repr__(self) -> str:
         return f"<Importance of {len(self.names)} hyperparameters, {len(self.runs)} runs of {self.environment}>"
@@ -80,6 +79,11 @@ class Importance:
     def _verdict(self) -> str:
         told = f"Of runs left out, the forest foretells {max(self.explained, 0.0):.0%} of the variance of the scores"
         return f"{told}{'; so it tells little about what matters.' if self.explained < 0.25 else '.'}"
+
+    @property
+    def groups(self) -> list[str]:
+        """None: there is but one colour."""
+        return []
 
     @property
     def headline(self) -> tuple[str, str]:
@@ -118,8 +122,8 @@ class Importance:
 
     def _notes(self) -> list[str]:
         return [
-            f"A random forest of {TREES} trees; the variance of its predictions, taken apart by functional analysis of "
-            "variance over the values that the runs have. Each tree is grown from the runs resampled; intervals hold the "
+            f"A random forest of {TREES} trees, each grown from the runs resampled; the variance of its predictions is "
+            "taken apart by functional analysis of variance over the values that the runs have. Intervals hold the "
             "middle 95 % of the trees.",
             self._verdict(),
         ]
@@ -140,7 +144,7 @@ class Importance:
         """Write it to a file: .html, .md, .csv, .png or .svg, as `Comparison.save`."""
         return save(self, path)
 
-    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> Any:
+    def _repr_mimebundle_(self, **_chosen: Any) -> Any:
         return mime_bundle(self)
 
 
@@ -150,9 +154,9 @@ TOGETHER = "several together"
 def importance(runs: Sequence[Run], metric: str | None = None, seed: int = 0) -> Importance:
     """Say how much of the difference between runs each hyperparameter explains.
 
-    A random forest foretells scores from the hyperparameters that differ; the variance of what it foretells is taken apart
-    (Hutter, Hoos, Leyton-Brown 2014, functional ANOVA). Runs that differ only in their seed keep it from taking noise
-    for an effect.
+    A random forest foretells scores from the hyperparameters that differ; the variance of what it foretells is taken
+    apart (Hutter, Hoos, Leyton-Brown 2014, functional ANOVA). Runs that differ only in their seed keep it from taking
+    noise for an effect.
 
     Args:
         runs: At least ten of one environment and one algorithm, with values of the metric.

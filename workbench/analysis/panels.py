@@ -137,9 +137,7 @@ def _environment(comparison: "Comparison", task: Task) -> list[Panel]:
     colour = comparison.groups.index
 
     def lines(x: Float64, attribute: str) -> list[Line]:
-        return [
-            line(label, colour(label), x, getattr(result, attribute)) for label, result in task.results.items()
-        ]
+        return [line(label, colour(label), x, getattr(result, attribute)) for label, result in task.results.items()]
 
     return [
         Lines(
@@ -200,7 +198,9 @@ def _profiles(comparison: "Comparison") -> Lines:
         line(label, colour, comparison.thresholds, comparison.profiles[label])
         for colour, label in enumerate(comparison.groups)
     ]
-    return Lines("performance profile", f"{_unit(comparison)} τ", "share of runs above τ", lines, y_limits=(-0.03, 1.03))
+    return Lines(
+        "performance profile", f"{_unit(comparison)} τ", "share of runs above τ", lines, y_limits=(-0.03, 1.03)
+    )
 
 
 def _improvements(comparison: "Comparison") -> Rows:
@@ -228,7 +228,9 @@ def ramp(dark: bool = False) -> list[str]:
     """Return the colours of scores, from the lowest to the highest."""
     start, end = (np.array(_channels(code)) for code in (("#3a4152", DARK[0]) if dark else ("#d5dbe8", LIGHT[0])))
     shares = np.linspace(0.0, 1.0, RAMP)[:, None]
-    return [f"#{red:02x}{green:02x}{blue:02x}" for red, green, blue in np.rint(start + shares * (end - start)).astype(int)]
+    return [
+        f"#{red:02x}{green:02x}{blue:02x}" for red, green, blue in np.rint(start + shares * (end - start)).astype(int)
+    ]
 
 
 def shades() -> dict[str, str]:

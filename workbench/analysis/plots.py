@@ -1,10 +1,10 @@
-"""Panels as live plots: HoloViews elements of the bokeh backend, with hover and linked zoom. No global state is touched."""
+"""Panels as live plots: HoloViews elements of the bokeh backend, with hover and linked zoom, and no global state."""
 
 from collections.abc import Callable
 from typing import Any
 
 import holoviews as hv
-import holoviews.plotting.bokeh  # noqa: F401  registers the backend
+import holoviews.plotting.bokeh
 import numpy as np
 from bokeh.core.properties import value
 from bokeh.models import CustomJSTickFormatter, FixedTicker
@@ -55,7 +55,7 @@ def _lines(panel: Lines, dark: bool) -> Any:
     for each in panel.lines:
         ink = colour(each.colour, dark)
         if np.isfinite(each.low).any():
-            band = hv.Area((each.x, each.low, each.high), panel.x, ["low", "high"], label=each.label)
+            band = hv.Area((each.x, each.low, each.high), ("x", panel.x), [("low", panel.y), "high"], label=each.label)
             bands.append(band.opts(backend="bokeh", color=ink, alpha=0.16, line_alpha=0, hooks=[_tagged(each.label)]))
         curves.append(_curve(panel, each, ink))
     marks = []
@@ -63,16 +63,23 @@ def _lines(panel: Lines, dark: bool) -> Any:
         marks = [hv.VLine(panel.mark).opts(backend="bokeh", color=INK[dark]["muted"], line_dash="dotted", line_width=1)]
     limits = {} if panel.y_limits is None else {"ylim": panel.y_limits}
     return hv.Overlay([*bands, *marks, *curves]).opts(
-        backend="bokeh", **_common(panel, HEIGHT), **limits, logx=panel.log, xlabel=panel.x, ylabel=panel.y, hooks=[_finish(dark)]
+        backend="bokeh",
+        **_common(panel, HEIGHT),
+        **limits,
+        logx=panel.log,
+        xlabel=panel.x,
+        ylabel=panel.y,
+        hooks=[_finish(dark)],
     )
 
 
 def _curve(panel: Lines, each: Line, ink: str) -> Any:
-    table = {panel.x: each.x, panel.y: each.y, "low": each.low, "high": each.high, "group": [each.label] * len(each.x)}
-    tips = [("", "@group"), (panel.x, "@{%s}{0,0.[00]}" % _column(panel.x)), (panel.y, "@{%s}{0,0.[00]}" % _column(panel.y))]
+    table = {"x": each.x, "y": each.y, "low": each.low, "high": each.high, "group": [each.label] * len(each.x)}
+    tips = [("", "@group")] if each.label else []
+    tips += [(panel.x, "@x{0,0.[0000]}"), (panel.y, "@y{0,0.[00]}")]
     if np.isfinite(each.low).any():
         tips.append(("interval", "@low{0,0.[00]} to @high{0,0.[00]}"))
-    drawn = hv.Curve(table, panel.x, [panel.y, "low", "high", "group"], label=each.label)
+    drawn = hv.Curve(table, ("x", panel.x), [("y", panel.y), "low", "high", "group"], label=each.label)
     return drawn.opts(
         backend="bokeh",
         color=ink,
@@ -131,9 +138,7 @@ def _row(panel: Rows, row: Row, y: float, left: float, dark: bool) -> list[Any]:
     tips = [("", "@label"), (panel.x, "@x{0,0.[000]}")]
     if np.isfinite(row.low):
         tips.append(("interval", "@low{0,0.[000]} to @high{0,0.[000]}"))
-    parts.append(
-        dot.opts(backend="bokeh", color=ink, size=10, tools=["hover"], hover_tooltips=tips, hooks=[hook])
-    )
+    parts.append(dot.opts(backend="bokeh", color=ink, size=10, tools=["hover"], hover_tooltips=tips, hooks=[hook]))
     return parts
 
 
@@ -192,11 +197,6 @@ def _paths(panel: Paths, dark: bool) -> Any:
         ylim=(-0.06, 1.06),
         hooks=[axes, _finish(dark, level=False)],
     )
-
-
-def _column(name: str) -> str:
-    """Return the name that HoloViews gives a dimension's column."""
-    return hv.Dimension(name).name.replace(" ", "_").replace("(", "").replace(")", "")
 
 
 def _limits(panel: Rows) -> tuple[float, float]:

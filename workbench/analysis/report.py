@@ -63,8 +63,7 @@ def text(comparison: "Comparison") -> str:
             name = f"{task.environment}: {label}" if several else label
             rows.append((name, str(len(result.runs)), *_score(result.score), _reached(result.steps_to_target.value)))
     if several:
-        for label in comparison.groups:
-            rows.append((f"{ALL}: {label}", "", *_score(comparison.summary[label]), ""))
+        rows += [(f"{ALL}: {label}", "", *_score(comparison.summary[label]), "") for label in comparison.groups]
     widths = [max(len(row[place]) for row in rows) for place in range(len(rows[0]))]
     lines = [
         "  ".join(part.ljust(width) if place == 0 else part.rjust(width) for place, (part, width) in enumerate(cells))
@@ -93,7 +92,9 @@ def notes(comparison: "Comparison") -> list[str]:
         "Training time is collecting and learning. Steps and time until a return are medians over runs.",
     ]
     if comparison.normalised:
-        bounds = ", ".join(f"{task.environment} {task.bounds[0]:.4g} to {task.bounds[1]:.4g}" for task in comparison.tasks)
+        bounds = ", ".join(
+            f"{task.environment} {task.bounds[0]:.4g} to {task.bounds[1]:.4g}" for task in comparison.tasks
+        )
         found.append(f"Normalised scores are 0 to 1 between these: {bounds}.")
     if comparison.left_out:
         found.append(_left_out(comparison))
@@ -160,7 +161,7 @@ def html_table(head: list[str], rows: list[list[str]], words: int) -> str:
 
     def line(tag: str, parts: list[str]) -> str:
         made = [
-            f'<{tag}{" class=wbc-word" if place < words else ""}>{markup.escape(part)}</{tag}>'
+            f"<{tag}{' class=wbc-word' if place < words else ''}>{markup.escape(part)}</{tag}>"
             for place, part in enumerate(parts)
         ]
         return f"<tr>{''.join(made)}</tr>"

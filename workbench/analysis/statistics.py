@@ -1,7 +1,7 @@
 """What a few runs of several tasks tell, and how surely (Agarwal et al. 2021, arXiv:2108.13264).
 
-Scores are `[runs, tasks]`, or a dictionary of each task's runs where tasks have different numbers of them. Every function
-returns an `Estimate`: a value and its percentile interval over runs that are resampled within each task.
+Scores are `[runs, tasks]`, or a dictionary of each task's runs where tasks have different numbers of them. Every
+function returns an `Estimate`: a value and its percentile interval over runs that are resampled within each task.
 """
 
 from collections.abc import Mapping, Sequence
@@ -44,7 +44,9 @@ class Bootstrap:
 
     def __post_init__(self) -> None:
         if not 0.0 < self.confidence < 1.0:
-            raise InputError(f"confidence={self.confidence!r} is out of range; choose one between 0 and 1, such as 0.95.")
+            raise InputError(
+                f"confidence={self.confidence!r} is out of range; choose one between 0 and 1, such as 0.95."
+            )
         if self.resamples < 1:
             raise InputError(f"resamples={self.resamples!r} is out of range; choose at least 1, such as 2000.")
 
@@ -89,8 +91,8 @@ def by_task(scores: Any, least: int = 1) -> list[Float64]:
             raise InputError(f"the scores of task {task!r} are not all finite; leave out the runs that have none.")
         if len(runs) < least:
             raise InputError(
-                f"task {task!r} has {len(runs)} run, and an interval needs {least} or more; run more seeds, or transpose "
-                "scores if its runs lie along the second axis."
+                f"task {task!r} has {len(runs)} run, and an interval needs {least} or more; run more seeds, or "
+                "transpose scores if its runs lie along the second axis."
             )
     return list(strata.values())
 
@@ -160,7 +162,9 @@ def performance_profile(scores: Any, thresholds: Any, bootstrap: Bootstrap | Non
 
 
 def probability_of_improvement(x: Any, y: Any, bootstrap: Bootstrap | None = NINETY_FIVE) -> Estimate:
-    """Estimate how probably a run of `x` scores more than one of `y`: Mann and Whitney's U / (n m), ties half, mean over tasks.
+    """Estimate how probably a run of `x` scores more than one of `y`.
+
+    That is Mann and Whitney's U / (n m), in which ties count half; the mean over tasks.
 
     Args:
         x, y: As in `by_task`, of the same tasks; the numbers of runs may differ.

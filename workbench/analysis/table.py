@@ -38,6 +38,7 @@ def record(run: Run) -> dict[str, Any]:
     curves = run.curves(["seconds", "steps_per_second", *RETURNS])
     found: dict[str, Any] = {"run": str(run.path), "env": run.environment, "algorithm": run.algorithm, "seed": run.seed}
     found |= {"created": run.description.get("created"), "git": value(run, "git"), "state": status.state}
+    found["dirty"] = (run.description.get("git") or {}).get("dirty")
     found["steps"] = max([status.steps, *(int(steps[-1]) for steps, _ in curves.values())])
     found["seconds"] = max(status.seconds, float(curves["seconds"][1][-1]) if "seconds" in curves else 0.0)
     for name in ("steps_per_second", *RETURNS):
@@ -73,7 +74,9 @@ class RunTable:
         head, rows = self._cells()
         shown = [head, *rows[-MOST_LINES:]]
         widths = [max(len(row[place]) for row in shown) for place in range(len(head))]
-        lines = ["  ".join(part.ljust(width) for part, width in zip(row, widths, strict=True)).rstrip() for row in shown]
+        lines = [
+            "  ".join(part.ljust(width) for part, width in zip(row, widths, strict=True)).rstrip() for row in shown
+        ]
         if len(rows) > MOST_LINES:
             lines.append(f"and {len(rows) - MOST_LINES} older runs; to_pandas() has them all")
         return "\n".join(lines) if rows else f"no runs in {self.folder}"
@@ -119,7 +122,7 @@ class RunTable:
         return RunTable(self.folder, [run for run in self._sound if kept(run)] if conditions else self.runs)
 
     def to_pandas(self) -> "pandas.DataFrame":
-        """Return one row a run: its name, what distinguishes it, and what it reached; `error` where it cannot be read."""
+        """Return one row a run: what distinguishes it, and what it reached; `error` where it cannot be read."""
         import pandas
 
         rows = []
@@ -128,7 +131,7 @@ class RunTable:
             if run.error is None:
                 row |= {name: _plain(value(run, name)) for name in self.differing}
             rows.append(row)
-        first = ["run", "env", "algorithm", *self.differing, "seed", "git", "created", *MEASURED]
+        first = ["run", "env", "algorithm", *self.differing, "seed", "git", "dirty", "created", *MEASURED]
         extra = ["error"] if any("error" in row for row in rows) else []
         return pandas.DataFrame(rows, columns=[*dict.fromkeys(first), *extra])
 
@@ -182,13 +185,12 @@ class RunTable:
         columns = list(zip(*rows, strict=True)) or [()] * len(head)
         numeric = [_is_numeric(column) for column in columns]
         heads = "".join(
-            f'<th scope=col{" class=wbr-number" if number else ""}>{markup.escape(name)}</th>'
+            f"<th scope=col{' class=wbr-number' if number else ''}>{markup.escape(name)}</th>"
             for name, number in zip(head, numeric, strict=True)
         )
-        records = self._records[-MOST_ROWS:]
         body = "".join(
-            f"<tr>{''.join(self._cell(found, name, text, number) for name, text, number in zip(head, row, numeric, strict=True))}</tr>"
-            for found, row in zip(records, rows[-MOST_ROWS:], strict=True)
+            f"<tr>{''.join(map(self._cell, [found] * len(head), head, row, numeric))}</tr>"
+            for found, row in zip(self._records[-MOST_ROWS:], rows[-MOST_ROWS:], strict=True)
         )
         count = f"{len(rows)} runs" if len(rows) != 1 else "1 run"
         more = f", the newest {MOST_ROWS:,} of them here" if len(rows) > MOST_ROWS else ""
@@ -200,7 +202,8 @@ class RunTable:
             f"<script>{script}</script></div>"
         )
 
-    def _cell(self, found: Mapping[str, Any], name: str, text: str, number: bool) -> str:
+    @staticmethod
+    def _cell(found: Mapping[str, Any], name: str, text: str, number: bool) -> str:
         shown = markup.escape(text)
         if name == "state":
             return f'<td><span class=wbr-state data-state="{shown}">{shown}</span></td>'
@@ -208,7 +211,7 @@ class RunTable:
         exact = found.get(key)
         if number and isinstance(exact, int | float) and math.isfinite(exact):
             return f'<td class=wbr-number data-value="{exact!r}">{shown}</td>'
-        return f'<td{" class=wbr-number" if number else ""}>{shown}</td>'
+        return f"<td{' class=wbr-number' if number else ''}>{shown}</td>"
 
     def _cells(self) -> tuple[list[str], list[list[str]]]:
         """Return the table as people read it: its head and its rows."""
@@ -220,10 +223,16 @@ class RunTable:
             if run.error is not None:
                 rows.append([run.name, "unreadable", run.error, *[""] * (len(names) - 2)])
                 continue
-            rows.append([run.name, *(_written(name, found[name] if name in found else value(run, name)) for name in names)])
-        return ["run", *(TITLES.get(name, name) for name in names)], rows
+            values = {name: found[name] if name in found else value(run, name) for name in names}
+            texts = {name: _written(name, each) for name, each in values.items()}
+            if found["dirty"]:
+                texts["git"] += "*"
+            rows.append([run.name, *texts.values()])
+        head = ["run", *(TITLES.get(name, name) for name in names)]
+        filled = [place for place in range(len(head)) if place == 0 or any(row[place] for row in rows)]
+        return [head[place] for place in filled], [[row[place] for place in filled] for row in rows]
 
-    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
+    def _repr_mimebundle_(self, **_chosen: Any) -> dict[str, str]:
         return {"text/plain": str(self), "text/html": self.html()} if self.runs else {"text/plain": str(self)}
 
 
