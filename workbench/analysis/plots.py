@@ -144,27 +144,33 @@ def _row(panel: Rows, row: Row, y: float, left: float, dark: bool) -> list[Any]:
 
 def _paths(panel: Paths, dark: bool) -> Any:
     places = np.arange(len(panel.names), dtype=np.float64)
-    shades = ramp(dark)
-    low, high = float(panel.scores.min()), float(panel.scores.max())
     parts: list[Any] = [
         hv.VLine(float(place)).opts(backend="bokeh", color=INK[dark]["muted"], line_width=1) for place in places
     ]
-    for number in np.argsort(panel.scores):  # the best above the others
-        share = (panel.scores[number] - low) / (high - low or 1.0)
-        run = {"place": places, "value": panel.places[number], "run": [panel.labels[number]] * len(places)}
-        run["score"] = np.full(len(places), panel.scores[number])
-        curve = hv.Curve(run, "place", ["value", "run", "score"])
-        parts.append(
-            curve.opts(
-                backend="bokeh",
-                color=shades[round(share * (len(shades) - 1))],
-                line_width=1.5,
-                alpha=0.85,
-                tools=["hover"],
-                hover_tooltips=[("", "@run"), (panel.names[-1], "@score{0,0.[000]}")],
-                hover_line_color=colour(3, dark),
-            )
+    lines = [
+        {
+            "place": places,
+            "value": panel.places[number],
+            "run": panel.labels[number],
+            "score": float(panel.scores[number]),
+        }
+        for number in np.argsort(panel.scores)  # the best above the others
+    ]
+    drawn = hv.Contours(lines, ["place", "value"], ["score", "run"])
+    parts.append(
+        drawn.opts(
+            backend="bokeh",
+            color="score",
+            cmap=ramp(dark),
+            colorbar=False,
+            line_width=1.5,
+            line_alpha=0.85,
+            tools=["hover"],
+            hover_tooltips=[("", "@run"), (panel.names[-1], "@score{0,0.[000]}")],
+            hover_line_color=colour(3, dark),
+            hover_line_alpha=1.0,
         )
+    )
     for place, ticks in enumerate(panel.ticks):
         labels = hv.Labels([(place, at, text) for at, text in ticks], ["x", "y"], "text")
         parts.append(
