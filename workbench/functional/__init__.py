@@ -51,7 +51,6 @@ __all__ = [
     "normal_kl",
     "normal_log_prob",
     "resample",
-    "resample",
     "retrace",
     "sample_categorical",
     "sample_categoricals",
