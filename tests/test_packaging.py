@@ -66,9 +66,10 @@ def test_the_wheel_holds_both_packages_and_their_data(wheel):
         for source in (*package.rglob("*.py"), *package.rglob("*.mjs")):
             assert source.relative_to(package.parent).as_posix() in names
     assert {"workbench/py.typed", "workbench_kernels/py.typed"} <= names
-    static = [path for path in (ROOT / "workbench" / "ui" / "static").iterdir() if path.is_file()]
-    assert static
-    assert {f"workbench/ui/static/{path.name}" for path in static} <= names
+    for folder in ("ui", "analysis"):
+        static = [path for path in (ROOT / "workbench" / folder / "static").iterdir() if path.is_file()]
+        assert static
+        assert {f"workbench/{folder}/static/{path.name}" for path in static} <= names
 
 
 def test_the_wheel_holds_nothing_else(wheel):

@@ -42,8 +42,8 @@ class Importance:
         environment: Of all the runs.
         metric: What their scores are of.
         names: Of the hyperparameters that differ, the most important first.
-        shares: Of the variance between runs that each explains alone, with the middle 95 % over resampled runs.
-        effects: The mean score that the forest foretells at each level of each, with its interval, [L] each.
+        shares: Of the variance between runs that each explains alone: the median and the middle 95 % over resampled runs.
+        effects: The score that the forest foretells at each level of each, the others as in the runs, [L] each.
         together: What several of them explain only together.
         explained: How well the forest foretells runs that it was not grown from: 1 is exact, 0 or less not at all.
         runs: Which ones.
@@ -123,8 +123,8 @@ class Importance:
     def _notes(self) -> list[str]:
         return [
             f"A random forest of {TREES} trees, each grown from the runs resampled; the variance of its predictions is "
-            "taken apart by functional analysis of variance over the values that the runs have. Intervals hold the "
-            "middle 95 % of the trees.",
+            "taken apart by functional analysis of variance over the values that the runs have. Shares are "
+            "medians, and intervals the middle 95 %, of the trees.",
             self._verdict(),
         ]
 
@@ -255,7 +255,7 @@ def _forest(columns: Sequence[Sequence[Any]], scores: Float64, seed: int) -> _Fo
     whole = np.array([tree.total for tree in trees])[:, None]
     single = np.array([tree.single for tree in trees])
     parts = np.divide(single, whole, out=np.zeros_like(single), where=whole > 0)
-    rest = np.where(whole[:, 0] > 0, 1.0 - parts.sum(axis=1), 0.0)
+    rest = np.where(whole[:, 0] > 0, np.clip(1.0 - parts.sum(axis=1), 0.0, 1.0), 0.0)
     return _Found(
         [_spread(part) for part in parts.T],
         [_spread(np.array([tree.effects[place] for tree in trees])) for place in range(len(columns))],
@@ -265,10 +265,9 @@ def _forest(columns: Sequence[Sequence[Any]], scores: Float64, seed: int) -> _Fo
 
 
 def _spread(parts: Float64) -> Estimate:
-    """Return the mean over the trees, and where the middle 95 % of them are, of [trees] or [trees, L]."""
-    low, high = np.quantile(parts, [0.025, 0.975], axis=0)
-    mean = parts.mean(axis=0)
-    return Estimate(float(mean), float(low), float(high)) if parts.ndim == 1 else Estimate(mean, low, high)
+    """Return the median over the trees, and where the middle 95 % of them are, of [trees] or [trees, L]."""
+    low, middle, high = np.quantile(parts, [0.025, 0.5, 0.975], axis=0)
+    return Estimate(float(middle), float(low), float(high)) if parts.ndim == 1 else Estimate(middle, low, high)
 
 
 def _columns(share: Estimate) -> dict[str, float]:
