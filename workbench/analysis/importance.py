@@ -42,7 +42,7 @@ class Importance:
         environment: Of all the runs.
         metric: What their scores are of.
         names: Of the hyperparameters that differ, the most important first.
-        shares: Of the variance between runs that each explains alone: the median and the middle 95 % over resampled runs.
+        shares: Of the variance between runs that each explains alone: median and middle 95 % over resampled runs.
         effects: The score that the forest foretells at each level of each, the others as in the runs, [L] each.
         together: What several of them explain only together.
         explained: How well the forest foretells runs that it was not grown from: 1 is exact, 0 or less not at all.
