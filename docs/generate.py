@@ -59,7 +59,10 @@ HANDING_ON = (
 """Packages that only hand on what their modules define."""
 
 PRIVATE = (
-    *(f"workbench.analysis.{name}" for name in ("alignment", "coordinates", "display", "figures", "forest", "grouping")),
+    *(
+        f"workbench.analysis.{name}"
+        for name in ("alignment", "coordinates", "display", "figures", "forest", "grouping")
+    ),
     *(f"workbench.analysis.{name}" for name in ("measures", "panels", "plots", "report", "selection")),
     "workbench.benchmark",
     *(f"workbench.checking.{name}" for name in ("experiments", "pettingzoo", "players", "readings", "recording")),

@@ -16,9 +16,9 @@ from workbench.version import __version__
 if TYPE_CHECKING:
     from workbench import events, sinks
     from workbench.algorithms import PPO, SAC
-    from workbench.batches import sweep
     from workbench.analysis.compare import compare
     from workbench.analysis.table import runs
+    from workbench.batches import sweep
     from workbench.checking import check
     from workbench.envs import environment, make
     from workbench.envs.outward import as_gymnasium, as_pettingzoo, as_sb3, as_torchrl
