@@ -19,6 +19,7 @@ COMMANDS = {
     "train": ("train", "train an algorithm in an environment"),
     "resume": ("resume", "go on from a run's last checkpoint"),
     "eval": ("evaluate", "play episodes with a trained agent and report their returns"),
+    "steer": ("steer", "pause, stop or change a training that runs in another process"),
     "list": ("catalogue", "list environments, algorithms and runs"),
     "check": ("check", "look an environment over, and say how to run it"),
     "bench": ("bench", "measure steps per second"),

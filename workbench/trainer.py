@@ -31,6 +31,7 @@ from workbench.training.recovery import Recovery
 from workbench.training.resuming import resume_in_place
 from workbench.training.seeding import seed_at, seeds_from
 from workbench.training.status import Heartbeat
+from workbench.ui.channel import check_control, listen
 
 
 class Trainer:
@@ -69,6 +70,8 @@ class Trainer:
         metrics_bytes: Of the files of metrics together, about; old rows share lines when there are more.
         sinks: Where the run is told of beside its folder: names, or objects of `workbench.sinks`.
         record_every: Environment steps between two episodes that are recorded as a video; none if None.
+        control: Where other processes may steer it (`workbench steer`, the dashboard), with the token in `control.json`
+            of the run: "loopback" on this machine alone, "off" nowhere; or a host to listen at, for other machines.
 
     Raises:
         InputError: If an argument is out of range, or the algorithm cannot act in the environment.
@@ -100,6 +103,7 @@ class Trainer:
         metrics_bytes: int = LIMIT,
         sinks: Any = (),
         record_every: int | None = None,
+        control: str = "loopback",
     ) -> None:
         habits = Habits(
             checkpoint_seconds=checkpoint_seconds,
@@ -115,6 +119,7 @@ class Trainer:
         if resume not in ("never", "auto"):
             raise InputError(f"resume={resume!r} is unknown; choose 'never' or 'auto'.")
         chosen = built(sinks)
+        self._control = check_control(control)
         self.seed = envs.check_seed(seed)
         self.algorithm = algorithm_for(algorithm)
         self.device = distributed.device_of(device_for(device))
@@ -168,6 +173,7 @@ class Trainer:
         self._thread: threading.Thread | None = None
         self._worker: threading.Thread | None = None
         self._busy = threading.Lock()
+        self._unlisten: Callable[[], object] | None = None
 
     # What a user reads.
 
@@ -322,6 +328,8 @@ class Trainer:
         self.stop()
         if self._thread is not None:
             self._thread.join()
+        if self._unlisten is not None:
+            self._unlisten()
         self.loop.learner.close()
         self.env.close()
 
@@ -338,7 +346,10 @@ class Trainer:
             raise AlreadyRunningError(f"{self!r} is already running; call stop() or wait() first.")
         try:
             self._care.begin()
+            if self._unlisten is None and self.processes.rank == 0:
+                self._unlisten = listen(self, self.run_dir, self._control)
         except BaseException:
+            self.directory.close()
             self._busy.release()
             raise
         self.loop.control.stopping.clear()

@@ -1,13 +1,28 @@
 """What a page, a dashboard or another process may ask of a trainer: one small message each."""
 
+import logging
 import math
 from typing import Any
 
-from workbench.errors import InputError
+from workbench.errors import InputError, WorkbenchError
 from workbench.hyperparameters import changeable
 from workbench.ui.subject import Subject
+from workbench.ui.text import failure
 
 STEPS_WITHOUT_GOAL = 1_000_000
+LOGGER = logging.getLogger(__name__)
+
+
+def refusal(trainer: Subject, message: dict[str, Any]) -> str | None:
+    """Do what one message asks for, and return None; or why it was not done, whatever was raised."""
+    try:
+        carry_out(trainer, message)
+    except WorkbenchError as error:
+        return str(error)
+    except Exception as error:  # Whatever a run raises belongs before whoever asked: nobody reads this process's log.
+        LOGGER.exception("%s failed", message.get("kind"))
+        return failure(error)
+    return None
 
 
 def carry_out(trainer: Subject, message: dict[str, Any]) -> None:
@@ -18,7 +33,7 @@ def carry_out(trainer: Subject, message: dict[str, Any]) -> None:
     """
     kind, active = message.get("kind"), trainer.status in ("running", "paused")
     if kind == "set":
-        _set(trainer.algorithm, message["name"], message["value"])
+        _set(trainer.algorithm, str(message.get("name")), message.get("value"))
     elif kind == "start" and not active:
         _go_on(trainer)
     elif kind == "pause" and active:

@@ -4,7 +4,6 @@ Comm messages are handled on a subshell's thread, concurrently with a blocked ce
 or on the main thread between cells; both only touch the trainer's own thread-safe methods and wake the publisher.
 """
 
-import logging
 import math
 import threading
 import time
@@ -17,20 +16,17 @@ from typing import Any
 import anywidget
 import traitlets
 
-from workbench.errors import WorkbenchError
 from workbench.events import Event, Progress
-from workbench.ui.commands import carry_out
+from workbench.ui.commands import refusal
 from workbench.ui.curves import pack
 from workbench.ui.publisher import Publisher
-from workbench.ui.state import State, live_values, settings, snapshot
+from workbench.ui.state import State, live_values, recent_speed, settings, snapshot
 from workbench.ui.subject import Subject
-from workbench.ui.text import failure
 
 STATIC = Path(__file__).parent / "static"
 CURVE_PERIOD = 0.25  # seconds between two sendings of the curves, at least
 CURVE_SHARE = 0.05  # of a core, at most, spent on packing curves
 VIEWS_REMEMBERED = 16
-LOGGER = logging.getLogger(__name__)
 
 
 class Panel(anywidget.AnyWidget):
@@ -92,7 +88,7 @@ class Panel(anywidget.AnyWidget):
         if rows == self._rows or (start < self._next_curves and not resting):
             return
         outline, curves = pack(trainer.metrics)
-        self._speed = _recent_speed(trainer)
+        self._speed = recent_speed(trainer)
         with self.hold_sync():
             self.outline = [list(each) for each in outline]
             self.curves = curves
@@ -110,15 +106,10 @@ class Panel(anywidget.AnyWidget):
     def obey(self, message: dict[str, Any]) -> None:
         """Carry out one command of the page and acknowledge it; a refusal becomes the panel's notice."""
         trainer = self._trainer()
-        notice: dict[str, str | None] | None = None
+        notice = None
         if trainer is not None:
-            try:
-                carry_out(trainer, message)
-            except Exception as error:  # Whatever a run raises belongs on the panel: nobody reads a comm's log.
-                if not isinstance(error, WorkbenchError):
-                    LOGGER.exception("the panel's %s failed", message.get("kind"))
-                text = str(error) if isinstance(error, WorkbenchError) else failure(error)
-                notice = {"name": message.get("name"), "text": text}
+            text = refusal(trainer, message)
+            notice = None if text is None else {"name": message.get("name"), "text": text}
         with self._lock:
             self._notice = notice
             if "view" in message:
@@ -156,12 +147,3 @@ def _waker(publisher: Publisher) -> Callable[[Event], None]:
             publisher.wake()
 
     return wake
-
-
-def _recent_speed(trainer: Subject) -> float:
-    """Return the speed over the last few rows, in environment steps per second: one row alone jitters."""
-    if "steps_per_second" not in trainer.metrics.names():
-        return math.nan
-    _, speeds = trainer.metrics.series("steps_per_second")
-    recent = speeds[-8:]
-    return float(recent.mean())

@@ -62,3 +62,9 @@ def live_values(trainer: Subject) -> dict[str, Value]:
 def finite(value: float) -> float | None:
     """Return `value`, or None where JSON has no word for it."""
     return value if math.isfinite(value) else None
+
+
+def recent_speed(trainer: Subject) -> float:
+    """Return the speed over the last few rows, in environment steps per second: one row alone jitters."""
+    _, speeds = trainer.metrics.series("steps_per_second")
+    return float(speeds[-8:].mean()) if len(speeds) else math.nan
