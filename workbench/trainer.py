@@ -31,7 +31,7 @@ from workbench.training.recovery import Recovery
 from workbench.training.resuming import resume_in_place
 from workbench.training.seeding import seed_at, seeds_from
 from workbench.training.status import Heartbeat
-from workbench.ui.channel import check_control, listen
+from workbench.ui.channel import Door
 
 
 class Trainer:
@@ -119,7 +119,6 @@ class Trainer:
         if resume not in ("never", "auto"):
             raise InputError(f"resume={resume!r} is unknown; choose 'never' or 'auto'.")
         chosen = built(sinks)
-        self._control = check_control(control)
         self.seed = envs.check_seed(seed)
         self.algorithm = algorithm_for(algorithm)
         self.device = distributed.device_of(device_for(device))
@@ -129,6 +128,7 @@ class Trainer:
         self.env = distributed.share_of(environment_for(env, lanes, backend, workers), self.processes)
         first = self.processes.rank == 0
         try:
+            self._door = Door(control if first else "off")
             self._set_up(backend, run_dir, habits)
             lock(self.algorithm, self.loop.learner.fixed)
             if resume == "auto":
@@ -173,7 +173,6 @@ class Trainer:
         self._thread: threading.Thread | None = None
         self._worker: threading.Thread | None = None
         self._busy = threading.Lock()
-        self._unlisten: Callable[[], object] | None = None
 
     # What a user reads.
 
@@ -328,8 +327,7 @@ class Trainer:
         self.stop()
         if self._thread is not None:
             self._thread.join()
-        if self._unlisten is not None:
-            self._unlisten()
+        self._door.close()
         self.loop.learner.close()
         self.env.close()
 
@@ -346,8 +344,7 @@ class Trainer:
             raise AlreadyRunningError(f"{self!r} is already running; call stop() or wait() first.")
         try:
             self._care.begin()
-            if self._unlisten is None and self.processes.rank == 0:
-                self._unlisten = listen(self, self.run_dir, self._control)
+            self._door.open(self)
         except BaseException:
             self.directory.close()
             self._busy.release()

@@ -14,8 +14,16 @@ from faketrainer import FakeTrainer
 
 from workbench.errors import InputError, RunDirectoryError
 from workbench.ui import channel as module
-from workbench.ui.channel import Channel, check_control, listen
+from workbench.ui.channel import Channel, Door
 from workbench.ui.steering import FILE, LONGEST, SteeringError, ask, listens
+
+
+def listen(trainer, run_dir, control):
+    """Open the door of a trainer; return the function that closes it."""
+    trainer.run_dir = run_dir
+    door = Door(control)
+    door.open(trainer)
+    return door.close
 
 
 def threads():
@@ -351,7 +359,7 @@ def test_a_folder_that_cannot_be_written_is_named(trainer, tmp_path):
 @pytest.mark.parametrize("control", ["", "my host", None, True, 8080])
 def test_what_is_no_host_is_refused(control):
     with pytest.raises(InputError, match=r"control=.* is unknown; choose 'loopback', 'off'"):
-        check_control(control)
+        Door(control)
 
 
 # What a trainer that is no more left behind.

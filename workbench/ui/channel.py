@@ -18,7 +18,7 @@ import warnings
 import weakref
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from workbench.errors import InputError, RunDirectoryError
 from workbench.training.interrupts import close_at_termination
@@ -39,46 +39,60 @@ MOST = 32
 LOGGER = logging.getLogger(__name__)
 
 
-def check_control(control: str) -> str:
-    """Return `control` if it says where to listen: "loopback", "off", or a host.
+class Steerable(Subject, Protocol):
+    """A trainer with a run directory."""
 
-    Raises:
-        InputError: If it does not.
-    """
-    if not isinstance(control, str) or not control or any(sign.isspace() for sign in control):
-        raise InputError(f"control={control!r} is unknown; choose 'loopback', 'off', or name a host of this machine.")
-    return control
+    @property
+    def run_dir(self) -> Path:
+        """The folder that keeps the run."""
 
 
-def listen(trainer: Subject, run_dir: Path, control: str) -> Callable[[], object]:
-    """Let other processes steer `trainer`, which is held weakly; return the function that ends it.
-
-    It ends as well when the trainer is collected, and when Python does.
+class Door:
+    """Where other processes may come in: nowhere until it is opened.
 
     Args:
-        trainer: Whom to steer.
-        run_dir: Its folder, where `control.json` tells how.
         control: "loopback", "off", or the host to listen at.
 
     Raises:
-        InputError: If that host cannot be listened at.
-        RunDirectoryError: If the folder cannot be written.
+        InputError: If it is none of these.
     """
-    if control == OFF:
-        return lambda: None
-    try:
-        listening = _bound("127.0.0.1" if control == LOOPBACK else control)
-    except InputError as error:
-        if control != LOOPBACK:
-            raise
-        warnings.warn(f"nobody can steer this training from outside: {error}", stacklevel=4)
-        return lambda: None
-    try:
-        channel = Channel(trainer, run_dir, listening)
-    except OSError as error:
-        raise RunDirectoryError(f"run_dir={str(run_dir)!r} cannot be written: {error}; choose another.") from error
-    close_at_termination(channel)
-    return weakref.finalize(trainer, channel.close)
+
+    def __init__(self, control: str) -> None:
+        if not isinstance(control, str) or not control or any(sign.isspace() for sign in control):
+            raise InputError(f"control={control!r} is unknown; choose 'loopback', 'off', or name a host to listen at.")
+        self._control = control
+        self._close: Callable[[], object] | None = None
+
+    def open(self, trainer: Steerable) -> None:
+        """Let other processes steer `trainer`, which is held weakly, from now on; nothing happens the second time.
+
+        It ends with `close`, when the trainer is collected, and when Python ends.
+
+        Raises:
+            InputError: If the host cannot be listened at.
+            RunDirectoryError: If `control.json` cannot be written.
+        """
+        if self._close is not None or self._control == OFF:
+            return
+        try:
+            listening = _bound("127.0.0.1" if self._control == LOOPBACK else self._control)
+        except InputError as error:
+            if self._control != LOOPBACK:
+                raise
+            warnings.warn(f"nobody can steer this training from outside: {error}", stacklevel=4)
+            return
+        run_dir = trainer.run_dir
+        try:
+            channel = Channel(trainer, run_dir, listening)
+        except OSError as error:
+            raise RunDirectoryError(f"run_dir={str(run_dir)!r} cannot be written: {error}; choose another.") from error
+        close_at_termination(channel)
+        self._close = weakref.finalize(trainer, channel.close)
+
+    def close(self) -> None:
+        """Listen no more."""
+        if self._close is not None:
+            self._close()
 
 
 class Connection:
@@ -90,7 +104,7 @@ class Connection:
 
 
 class Channel:
-    """Listens for a trainer; see `listen`."""
+    """Listens for a trainer, on a socket that is bound; see `Door`."""
 
     def __init__(self, trainer: Subject, run_dir: Path, listening: socket.socket) -> None:
         self._trainer = weakref.ref(trainer)
