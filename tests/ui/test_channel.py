@@ -136,11 +136,15 @@ def test_what_a_trainer_raises_of_its_own_is_a_reason_too(steered, caplog):
     assert ask(run_dir, {"kind": "look"})["accepted"]
 
 
-def test_a_reply_that_cannot_be_made_does_not_deafen_the_channel(steered, caplog):
-    trainer, run_dir = steered
-    goal, trainer.goal = trainer.goal, None
-    assert "TypeError" in ask(run_dir, {"kind": "look"})["notice"]
-    trainer.goal = goal
+def test_a_reply_that_cannot_be_made_does_not_deafen_the_channel(steered, monkeypatch, caplog):
+    _, run_dir = steered
+
+    def broken(*_):
+        raise RuntimeError("no state")
+
+    with monkeypatch.context() as meanwhile:
+        meanwhile.setattr(module, "snapshot", broken)
+        assert ask(run_dir, {"kind": "look"}) == {"accepted": False, "notice": "RuntimeError: no state"}
     assert ask(run_dir, {"kind": "look"})["accepted"]
 
 
