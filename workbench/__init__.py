@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from workbench import events, sinks
     from workbench.algorithms import PPO, SAC
     from workbench.checking import check
+    from workbench.dashboards import dashboard
     from workbench.envs import environment, make
     from workbench.envs.outward import as_gymnasium, as_pettingzoo, as_sb3, as_torchrl
     from workbench.loading import load
@@ -38,6 +39,7 @@ __all__ = [
     "as_sb3",
     "as_torchrl",
     "check",
+    "dashboard",
     "environment",
     "events",
     "load",
@@ -59,6 +61,7 @@ _HOMES = {
     "as_sb3": "workbench.envs.outward",
     "as_torchrl": "workbench.envs.outward",
     "check": "workbench.checking",
+    "dashboard": "workbench.dashboards",
     "environment": "workbench.envs",
     "load": "workbench.loading",
     "make": "workbench.envs",

@@ -20,6 +20,7 @@ COMMANDS = {
     "resume": ("resume", "go on from a run's last checkpoint"),
     "eval": ("evaluate", "play episodes with a trained agent and report their returns"),
     "steer": ("steer", "pause, stop or change a training that runs in another process"),
+    "dashboard": ("dashboard", "watch, compare and steer the runs of a folder in the browser"),
     "list": ("catalogue", "list environments, algorithms and runs"),
     "check": ("check", "look an environment over, and say how to run it"),
     "bench": ("bench", "measure steps per second"),

@@ -1,11 +1,14 @@
 // The curves' trait: float32 steps, then float32 values, for each name of the outline in turn.
 
-import type { Model } from "./model";
-
 export type Curve = [Float32Array, Float32Array];
 
+interface Packed {
+  get(name: "outline"): [string, number][];
+  get(name: "curves"): DataView;
+}
+
 /** Unpack the curves by name. */
-export function decode(model: Model): Map<string, Curve> {
+export function decode(model: Packed): Map<string, Curve> {
   const outline = model.get("outline");
   const bytes = model.get("curves");
   const total = outline.reduce((sum, [, count]) => sum + 2 * count, 0);

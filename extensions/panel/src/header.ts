@@ -9,6 +9,7 @@ const WORDS: Record<Status, string> = {
   paused: "paused",
   stopped: "stopped",
   failed: "failed",
+  lost: "lost: its process is gone",
   gone: "released",
 };
 
@@ -33,11 +34,12 @@ export function header(send: (command: Command) => void) {
   icon(stopIcon, "stop");
   toggle.addEventListener("click", () => send({ kind: toggle.dataset.action as "start" | "pause" | "resume" }));
   stop.addEventListener("click", () => send({ kind: "stop" }));
+  const buttons = element("div", { class: "wbp-buttons", role: "toolbar", "aria-label": "Training" }, toggle, stop);
   const root = element(
     "header",
     { class: "wbp-header" },
     element("div", { class: "wbp-title" }, dot, environment, algorithm, status),
-    element("div", { class: "wbp-buttons", role: "toolbar", "aria-label": "Training" }, toggle, stop),
+    buttons,
   );
 
   function update(state: State): void {
@@ -51,6 +53,7 @@ export function header(send: (command: Command) => void) {
     icon(toggleIcon, action === "pause" ? "pause" : "start");
     toggle.disabled = state.status === "gone";
     stop.disabled = !active;
+    buttons.hidden = state.steerable === false;
   }
   return { root, update };
 }

@@ -1,6 +1,6 @@
 // What the two sides say to each other: traits from Python (workbench/ui/panel.py), commands to it.
 
-export type Status = "new" | "running" | "paused" | "stopped" | "failed" | "gone";
+export type Status = "new" | "running" | "paused" | "stopped" | "failed" | "lost" | "gone";
 export type Value = boolean | number | string;
 
 export interface Setting {
@@ -28,6 +28,7 @@ export interface State {
   notice: { name: string | null; text: string } | null;
   values: Record<string, Value>;
   acknowledged: Record<string, number>;
+  steerable?: boolean; // false of a run whose trainer does not listen
 }
 
 export type Command =
