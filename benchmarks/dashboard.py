@@ -2,26 +2,31 @@
 
     python benchmarks/dashboard.py [--runs 200] [--rows 1000000] [--output benchmarks/results/dashboard.json]
 
-One run is recorded row by row, as a trainer records it. The others are copies: closed segments of the metrics are hard
-links, everything else (description, status, overview, the segment that grows) is a file of its own. The server runs in
+One run is recorded row by row, as a trainer records it. The others are copies: the metrics' segments are hard links,
+description, status and overview are files of their own. The server runs in
 a process of its own. A page is whole when it holds every run with its returns, and the curves of the one in focus: the
-time is from the request to the page's document; the first visit also finds nothing in the server's memory.
+time is from the request to the page's document, of a first visit, when the server has read nothing yet, and of a second
+one; where there is a Chromium, also to the last line drawn in it.
 """
 
 import argparse
 import asyncio
+import contextlib
 import json
 import math
 import os
+import re
+import shutil
 import subprocess
 import sys
 import tempfile
 import time
 import urllib.parse
-import urllib.request
 from pathlib import Path
 
 import numpy as np
+from tornado.httpclient import AsyncHTTPClient, HTTPRequest
+from tornado.websocket import websocket_connect
 
 from workbench.machine import installed, processor, processors, versions
 from workbench.training.metrics import Metrics
@@ -35,6 +40,16 @@ CONFIGURATION = {
     "lanes": LANES,
     "device": "cpu",
 }
+
+
+WHOLE = """runs => {
+  const inner = root => [...root.querySelectorAll("*")].flatMap(each => (each.shadowRoot ? deep(each.shadowRoot) : []));
+  const deep = root => [root, ...inner(root)];
+  const roots = deep(document);
+  const count = selector => roots.reduce((sum, root) => sum + root.querySelectorAll(selector).length, 0);
+  const curve = '[data-testid="panel-plot-episode_return"]:not([data-points="0"])';
+  return count(".wbd-spark path[d^=M]") >= runs && count(curve) > 0;
+}"""
 
 
 def record(run_dir, rows):
@@ -67,7 +82,7 @@ def copy(source, run_dir, number, rows):
     """Make another run of it."""
     run_dir.mkdir()
     for path in source.iterdir():
-        if path.suffix == ".jsonl" and path.name != "metrics.jsonl":
+        if path.suffix == ".jsonl":
             os.link(path, run_dir / path.name)
         elif path.is_file():
             (run_dir / path.name).write_bytes(path.read_bytes())
@@ -89,7 +104,8 @@ def copy(source, run_dir, number, rows):
 
 def build(folder, runs, rows):
     """Fill `folder`; return what lies there."""
-    source = folder / ".source"
+    source = folder / ".source"  # hidden: no run of the folder
+    folder.mkdir(exist_ok=True)
     kept = record(source, rows)
     for number in range(runs):
         copy(source, folder / f"CartPole-v1-ppo-{number:03d}", number, rows)
@@ -104,35 +120,69 @@ def served(folder):
     return process, json.loads(process.stdout.readline())["address"]
 
 
-def visit(address):
-    """Open the page as a browser does: the page, then its document; return the seconds and the document."""
-    from bokeh.client import pull_session
-
+async def pulled(address):
+    """Open the page as a browser does: its HTML, then its document over a websocket; return what came, and when."""
     started = time.perf_counter()
     place = urllib.parse.urlsplit(address)
-    with urllib.request.urlopen(address) as answer:
-        answer.read()
+    html = (await AsyncHTTPClient().fetch(address)).body.decode()
     answered = time.perf_counter() - started
-    arguments = dict(urllib.parse.parse_qsl(place.query))
-    asyncio.set_event_loop(asyncio.new_event_loop())
-    session = pull_session(url=f"http://{place.netloc}/", arguments=arguments, max_message_size=1 << 28)
+    token = re.search(r'"token":"([^"]+)"', html)[1]
+    socket = HTTPRequest(f"ws://{place.netloc}/ws", headers={"Origin": f"http://{place.netloc}"})
+    connection = await websocket_connect(socket, subprotocols=["bokeh", token], max_message_size=1 << 30)
+    await message(connection)  # of welcome
+    for part in ({"msgid": "1", "msgtype": "PULL-DOC-REQ"}, {}, {}):
+        await connection.write_message(json.dumps(part))
+    content, size = await message(connection)
     seconds = time.perf_counter() - started
-    found = what(session.document)
-    session.close()
-    return {"page_seconds": answered, "seconds": seconds, **found}
+    connection.close()
+    return {"page_seconds": answered, "seconds": seconds, "bytes": size, **what(content)}
 
 
-def what(document):
-    """Say what is on the page."""
-    data = [model.data for model in document.models if "AnyWidget" in type(model).__name__]
-    (board,) = [each for each in data if hasattr(each, "sparks")]
-    (panel,) = [each for each in data if hasattr(each, "settings")]
-    return {
-        "rows": len(board.runs),
-        "lines_of_returns": len(board.sparks),
-        "points_in_focus": sum(points for _, points in panel.outline),
-        "bytes": len(json.dumps([board.runs, board.sparks])) + len(panel.curves),
-    }
+async def message(connection):
+    """Read one message of Bokeh's protocol; return its content and the bytes of it all."""
+    header, _, content = [await connection.read_message() for _ in range(3)]
+    buffers = [await connection.read_message() for _ in range(2 * json.loads(header).get("num_buffers", 0))]
+    return json.loads(content), len(content) + sum(map(len, buffers))
+
+
+def what(content):
+    """Say what a document holds: runs, lines of returns, points of the run in focus."""
+    found = {}
+
+    def walk(node):
+        if isinstance(node, dict):
+            for name, key in (("runs", "runs"), ("sparks", "lines_of_returns"), ("outline", "outline")):
+                if name in node:
+                    found[key] = max(found.get(key, []), plain(node[name]), key=len)
+            for value in node.values():
+                walk(value)
+        elif isinstance(node, list):
+            for value in node:
+                walk(value)
+
+    walk(content)
+    outline = found.pop("outline")
+    return {key: len(value) for key, value in found.items()} | {"points_in_focus": sum(count for _, count in outline)}
+
+
+def plain(value):
+    """Take a collection out of its description."""
+    return value.get("entries", []) if isinstance(value, dict) else value
+
+
+def seen(address, chromium, runs):
+    """Open the page in a browser; return the seconds until every row and every line of returns is there."""
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox", "--disable-gpu"])
+        page = browser.new_page()
+        started = time.perf_counter()
+        page.goto(address)
+        page.wait_for_function(WHOLE, arg=runs, polling=20)
+        seconds = time.perf_counter() - started
+        browser.close()
+    return seconds
 
 
 def main():
@@ -140,18 +190,26 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--runs", type=int, default=200)
     parser.add_argument("--rows", type=lambda text: int(float(text)), default=1_000_000)
-    parser.add_argument("--visits", type=int, default=5, help="servers started anew, each visited twice")
+    parser.add_argument("--visits", type=int, default=5, help="servers started anew, each visited three times")
+    parser.add_argument(
+        "--folder", type=Path, help="where the runs lie, or are built and stay; a temporary one if None"
+    )
     parser.add_argument("--output", type=Path, help="file for the record as well")
     options = parser.parse_args()
-    first, again = [], []
-    with tempfile.TemporaryDirectory() as temporary:
-        folder = Path(temporary)
-        built = build(folder, options.runs, options.rows)
+    chromium = shutil.which("chromium")
+    first, again, shown = [], [], []
+    with contextlib.nullcontext(options.folder) if options.folder else tempfile.TemporaryDirectory() as place:
+        folder = Path(place)
+        about = folder / "about.json"
+        if not about.exists():
+            about.write_text(json.dumps(build(folder, options.runs, options.rows)))
+        built = json.loads(about.read_text())
         for _ in range(options.visits):
             process, address = served(folder)
             try:
-                first.append(visit(address))
-                again.append(visit(address))
+                first.append(asyncio.run(pulled(address)))
+                again.append(asyncio.run(pulled(address)))
+                shown += [seen(address, chromium, built["runs"])] if chromium else []
             finally:
                 process.terminate()
                 process.wait()
@@ -161,8 +219,10 @@ def main():
         "folder": built,
         "median_seconds_of_a_first_visit": float(np.median([each["seconds"] for each in first])),
         "median_seconds_of_a_second_visit": float(np.median([each["seconds"] for each in again])),
+        "median_seconds_in_chromium": float(np.median(shown)) if shown else None,
         "first_visits": first,
         "second_visits": again,
+        "in_chromium": shown,
     }
     text = json.dumps(record, indent=1)
     print(text)

@@ -76,10 +76,7 @@ def serve(folder: Path, address: str, port: int, token: str, *, show: bool, read
     ready(place)
     if show:
         server.show(f"/?{TOKEN}={token}")
-    try:
-        server.run_until_shutdown()
-    finally:
-        server.stop()
+    server.run_until_shutdown()
 
 
 def _free(address: str) -> int:

@@ -46,7 +46,7 @@ export interface Model {
   send(content: unknown): void;
 }
 
-const COLOURS = ["#4269d0", "#e07b39", "#2f9e77", "#c5518f", "#8f6ae0", "#b8860b", "#3ea6bb", "#d9544d", "#7a9a2e", "#8c7466"];
+const COLOURS = ["#4269d0", "#c8621b", "#2f9e77", "#c5518f", "#8f6ae0", "#b8860b", "#3ea6bb", "#d9544d", "#7a9a2e", "#8c7466"];
 export const MOST = COLOURS.length;
 
 /** Give the colour of the curve at `index` of those compared. */
