@@ -47,10 +47,9 @@ def run(options: argparse.Namespace) -> int:
     needs_panel()
     from workbench.dashboards.server import LOOPBACK, serve
 
-    if settings["address"] not in LOOPBACK:
-        print(WARNING.format(address=settings["address"]), file=sys.stderr)
-
     def ready(place: str) -> None:
+        if settings["address"] not in LOOPBACK:
+            print(WARNING.format(address=settings["address"]), file=sys.stderr)
         if options.json:
             print_json({"address": place, "folder": str(folder)})
         else:

@@ -21,11 +21,14 @@ def dashboard(source: Any = "runs") -> Any:
         InputError: If the extra `lab` is missing, or the folder is not there.
     """
     needs_panel()
+    import panel
+
     from workbench.dashboards.app import Dashboard
 
     run_dir = getattr(source, "run_dir", None)
     if run_dir is None and not Path(source).is_dir():
         raise InputError(f"source={str(source)!r} is no folder; pass one that holds runs, such as runs, or a trainer.")
+    panel.extension(inline=True)  # in a notebook: nothing comes from a network
     return Dashboard(Path(source if run_dir is None else run_dir))
 
 

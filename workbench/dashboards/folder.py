@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from workbench.analysis.runs import Run, find_runs
+from workbench.dashboards.recorded import title
 from workbench.errors import InputError
 from workbench.training.overview import Curves
 from workbench.training.status import ACTIVE, FILE, Status
@@ -41,6 +42,7 @@ class Entry:
         status: Where it was at the last look.
         stamp: By which a change of the status is recognised.
         spark: Its returns, from 0 to 100; `rows` says of which state of the metrics, `read` when they were read.
+        kept: The curves that were asked for last, and of which state of the metrics they are.
     """
 
     run: Run
@@ -49,6 +51,14 @@ class Entry:
     spark: list[int] = dataclasses.field(default_factory=list)
     rows: tuple[int, int] = (-1, -1)
     read: float = -math.inf
+    kept: tuple[tuple[int, int], Curves] | None = None
+
+    def curves(self) -> Curves:
+        """Return its curves, read again where the metrics changed; none of one that is damaged, or gone meanwhile."""
+        rows, kept = _size(self.run.path), self.kept
+        if kept is None or kept[0] != rows:
+            kept = self.kept = rows, _curves(self.run)
+        return kept[1]
 
     def row(self) -> dict[str, Any]:
         """Return what the table says of it."""
@@ -56,7 +66,7 @@ class Entry:
         return {
             "id": run.name,
             "environment": run.environment,
-            "algorithm": run.algorithm.upper(),
+            "algorithm": title(run.algorithm),
             "seed": run.seed,
             "state": UNREADABLE if run.error else status.state,
             "steps": status.steps,
@@ -142,7 +152,7 @@ def _read_spark(entry: Entry) -> None:
     if rows == entry.rows:
         return
     entry.rows, entry.read = rows, now
-    curves = curves_of(entry.run)
+    curves = _curves(entry.run)
     steps, values = curves.get("episode_return", (np.empty(0), np.empty(0)))
     entry.spark = spark(values)
     if not entry.status.heard and len(steps):
@@ -158,10 +168,9 @@ def _size(run_dir: Path) -> tuple[int, int]:
     return found.st_size, found.st_mtime_ns
 
 
-def curves_of(run: Run, names: list[str] | None = None) -> Curves:
-    """Return the curves of a run; none of one that is damaged, or gone meanwhile."""
+def _curves(run: Run) -> Curves:
     try:
-        return run.curves(names)
+        return run.curves()
     except Exception:  # others' runs are shown all the same
         LOGGER.warning("the metrics of run %s cannot be read", run.path, exc_info=True)
         return {}

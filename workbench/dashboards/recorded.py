@@ -1,6 +1,7 @@
 """What the panel shows of a run that is read from disk, and of its trainer where that listens."""
 
 import math
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -8,9 +9,9 @@ from numpy.typing import NDArray
 
 from workbench.analysis.runs import Run
 from workbench.training.overview import Curves
-from workbench.training.status import Status
+from workbench.training.status import ACTIVE, Status
 from workbench.ui.state import State, finite
-from workbench.ui.steering import SteeringError, ask
+from workbench.ui.steering import SilentError, SteeringError, ask
 
 PATIENCE = 2.0
 """Seconds to wait for a trainer to say how it is."""
@@ -39,15 +40,41 @@ class Columns:
         return float(values[-1]) if len(values) else default
 
 
-def look(run: Run, status: Status) -> tuple[State, list[State]]:
-    """Return the panel's state of a run, and the declarations of what may be changed: nothing, if nobody listens."""
+@dataclass(frozen=True)
+class View:
+    """What the panel shows of a run besides its curves.
+
+    Attributes:
+        state: As `workbench.ui.state.snapshot`, with `steerable`: whether a trainer listens.
+        settings: The declarations of what may be changed now; none where nobody listens.
+        unheard: Why nobody listens, in one sentence.
+    """
+
+    state: State
+    settings: list[State]
+    unheard: str | None = None
+
+
+def look(run: Run, status: Status, before: View | None = None) -> View:
+    """Ask the trainer of a run how it is; say what the run itself says, where nobody listens.
+
+    Args:
+        run: Which one.
+        status: What it says of itself.
+        before: What the last look at this run saw: it stays while the trainer is too busy to answer.
+    """
     try:
         reply = ask(run.path, {"kind": "look"}, PATIENCE)
-    except SteeringError:
-        return state_of(run, status), []
-    if not reply["accepted"]:
-        return state_of(run, status), []
-    return {**reply["state"], "steerable": True}, reply["settings"]
+        if reply["accepted"]:
+            return View({**reply["state"], "steerable": True}, reply["settings"])
+        unheard = str(reply["notice"])
+    except SilentError as error:
+        if before is not None:
+            return before
+        unheard = str(error)
+    except SteeringError as error:
+        unheard = str(error)
+    return View(state_of(run, status), [], unheard)
 
 
 def state_of(run: Run, status: Status) -> State:
@@ -56,7 +83,7 @@ def state_of(run: Run, status: Status) -> State:
     speed = status.steps_per_second if running and status.steps_per_second else math.nan
     return {
         "environment": run.environment,
-        "algorithm": run.algorithm.upper(),
+        "algorithm": title(run.algorithm),
         "status": status.state,
         "steps": status.steps,
         "goal": status.goal,
@@ -70,6 +97,11 @@ def state_of(run: Run, status: Status) -> State:
     }
 
 
+def title(algorithm: str) -> str:
+    """Write the name of an algorithm: those of a few letters are abbreviations."""
+    return algorithm.upper() if len(algorithm) <= 4 else algorithm
+
+
 def order(run: Run, message: dict[str, Any]) -> str | None:
     """Ask the trainer of a run to do something; return why it did not."""
     try:
@@ -79,7 +111,7 @@ def order(run: Run, message: dict[str, Any]) -> str | None:
     return None if reply["accepted"] else str(reply["notice"])
 
 
-def about(run: Run, status: Status) -> list[tuple[str, str]]:
+def about(run: Run, status: Status, view: View) -> list[list[str]]:
     """Return what a run is, as names and values."""
     described = run.description
     git = described.get("git") or {}
@@ -96,5 +128,12 @@ def about(run: Run, status: Status) -> list[tuple[str, str]]:
         "device": described.get("device"),
         "git": revision,
         "versions": ", ".join(f"{name} {version}" for name, version in versions.items() if version),
+        "steering": view.unheard if status.state in ACTIVE else None,
     }
-    return [(name, str(value)) for name, value in facts.items() if value not in (None, "")]
+    return [[name, str(value)] for name, value in facts.items() if value not in (None, "")]
+
+
+def hyperparameters(run: Run, view: View) -> list[list[str]]:
+    """Return the names and values of a run's hyperparameters: those in force, where they are known."""
+    known = {**run.hyperparameters, **view.state["values"]}
+    return [[name, f"{value:g}" if isinstance(value, float) else str(value)] for name, value in known.items()]

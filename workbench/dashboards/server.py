@@ -4,6 +4,7 @@ Two things keep strangers out. A page from elsewhere cannot speak to it: a webso
 page of this server. And nothing is shown, and nobody steered, without the token.
 """
 
+import contextlib
 import secrets
 import socket
 from collections.abc import Callable
@@ -14,8 +15,10 @@ import panel as pn
 
 from workbench.dashboards.app import Dashboard
 from workbench.errors import InputError
+from workbench.training.interrupts import stop_on_termination
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
+EVERYWHERE = ("0.0.0.0", "::")
 TOKEN = "token"
 STYLE = """
 :root { color-scheme: light dark; }
@@ -55,32 +58,55 @@ def serve(folder: Path, address: str, port: int, token: str, *, show: bool, read
     Raises:
         InputError: If it cannot be listened there.
     """
-    host = "localhost" if address in LOOPBACK else socket.gethostname() if address in ("0.0.0.0", "::") else address
-    port = port or _free(address)
-    origins = [f"{name}:{port}" for name in {*(LOOPBACK[:2] if address in LOOPBACK else ()), host, address}]
+    names = _names(address)
+    port = _free(address, port)
+    server = pn.io.server.get_server(
+        page(folder, token),
+        port=port,
+        address=address,
+        websocket_origin=[f"{name}:{port}" for name in names],
+        title=f"{folder.resolve().name} · rl-workbench",
+        show=False,
+        start=False,
+    )
+    loop = server.io_loop
+    with contextlib.suppress(KeyboardInterrupt), stop_on_termination(lambda: loop.add_callback_from_signal(loop.stop)):
+        server.start()
+        ready(f"http://{names[0]}:{port}/?{TOKEN}={token}")
+        if show:
+            server.show(f"/?{TOKEN}={token}")
+        loop.start()
+    server.stop()
+
+
+def _names(address: str) -> list[str]:
+    """Return by which names a browser may come, the one to tell first."""
+    if address in LOOPBACK:
+        return ["127.0.0.1" if address == "localhost" else _bracketed(address), "localhost"]
+    if address not in EVERYWHERE:
+        return [_bracketed(address)]
+    machine = socket.gethostname()
+    found = {_bracketed(str(where[0])) for *_, where in socket.getaddrinfo(machine, None)}
+    return [machine, *sorted({*found, socket.getfqdn(), "localhost", "127.0.0.1"} - {machine})]
+
+
+def _bracketed(address: str) -> str:
+    return f"[{address}]" if ":" in address else address
+
+
+def _free(address: str, port: int) -> int:
+    """Return the port to listen at, which nobody does: the names of allowed pages hold it, so it must be known before.
+
+    Raises:
+        InputError: If it cannot be listened there.
+    """
     try:
-        server = pn.io.server.get_server(
-            page(folder, token),
-            port=port,
-            address=address,
-            websocket_origin=origins,
-            title=f"{folder.name or folder} · rl-workbench",
-            show=False,
-            start=False,
-        )
+        with socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # it may have been closed just now
+            probe.bind((address, port))
+            return int(probe.getsockname()[1])
     except OSError as error:
         raise InputError(
-            f"--port={port} of {address!r} cannot be listened at ({error.strerror}); choose another."
+            f"--address={address!r} with --port={port} cannot be listened at ({error}); name another port, or an "
+            f"address of this machine."
         ) from None
-    place = f"http://{'127.0.0.1' if address in LOOPBACK else host}:{port}/?{TOKEN}={token}"
-    ready(place)
-    if show:
-        server.show(f"/?{TOKEN}={token}")
-    server.run_until_shutdown()
-
-
-def _free(address: str) -> int:
-    """Return a port that nobody listens at: the origins must be known before the server is."""
-    with socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET) as probe:
-        probe.bind((address, 0))
-        return int(probe.getsockname()[1])

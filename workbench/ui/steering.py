@@ -24,6 +24,10 @@ class SteeringError(WorkbenchError, RuntimeError):
     """Nobody can be steered there, or the trainer refused."""
 
 
+class SilentError(SteeringError):
+    """A trainer listens there, but has not answered in time."""
+
+
 def ask(run_dir: str | Path, message: dict[str, Any], timeout: float = PATIENCE) -> dict[str, Any]:
     """Ask the trainer that writes `run_dir` for one thing; return what it replies.
 
@@ -38,7 +42,7 @@ def ask(run_dir: str | Path, message: dict[str, Any], timeout: float = PATIENCE)
         also `settings`, the declarations of its live hyperparameters.
 
     Raises:
-        SteeringError: If no trainer listens there.
+        SteeringError: If no trainer listens there; `SilentError` if one does, but does not answer in time.
     """
     where = _read(Path(run_dir))
     line = json.dumps({**message, "token": where["token"]}).encode() + b"\n"
@@ -50,7 +54,7 @@ def ask(run_dir: str | Path, message: dict[str, Any], timeout: float = PATIENCE)
             with connection.makefile("rb") as stream:
                 reply = json.loads(stream.readline())
     except TimeoutError:
-        raise SteeringError(
+        raise SilentError(
             f"the trainer of {str(run_dir)!r} has not answered within {timeout:g} s: its iteration takes long, or its "
             f"machine is busy; ask again later."
         ) from None
