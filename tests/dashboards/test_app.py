@@ -95,9 +95,9 @@ def test_another_run_comes_into_focus(folder):
 
 def test_runs_are_compared_by_any_of_their_metrics(folder):
     page = Page(folder)
-    page.choose(kind="compare", runs=["first"])
+    page.choose(kind="compare", run="second", on=True)
     assert page.board.outline == []  # one is no comparison
-    page.choose(kind="compare", runs=["second", "first"])
+    page.choose(kind="compare", run="first", on=True)
     curves = unpacked(page.board)
     assert list(curves) == ["second", "first"]
     for name, curve in curves.items():
@@ -108,6 +108,10 @@ def test_runs_are_compared_by_any_of_their_metrics(folder):
     assert set(unpacked(page.board)["first"][1]) == {0.5}
     page.choose(kind="metric", name="nonsense")
     assert page.board.choice["metric"] == "episode_return"
+    page.choose(kind="compare", run="second", on=False)
+    assert (page.board.choice["compared"], page.board.outline) == (["first"], [])
+    page.choose(kind="compare", run="second", on=True)
+    assert page.board.choice["compared"] == ["first", "second"]
     shutil.rmtree(folder / "first")
     page.look()
     assert (page.board.choice["compared"], page.board.outline) == (["second"], [])

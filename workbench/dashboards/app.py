@@ -24,6 +24,9 @@ FIRST, LATER = 1.0, 0.1
 """Seconds for the lines of returns in the table: before the first page, and at each look after it."""
 
 METRIC = "episode_return"
+MOST = 10
+"""Runs that are compared, at most: each has a colour."""
+
 VIEWS_REMEMBERED = 16
 WIDTH = 1120
 """Pixels across, at most."""
@@ -124,14 +127,17 @@ class Dashboard(pn.viewable.Viewer):  # type: ignore[misc]
 
     async def _choose(self, command: dict[str, Any]) -> None:
         """Do what the table's page asks."""
-        kind = command.get("kind")
-        if kind == "focus":
-            self._wanted = str(command["run"])
-        elif kind == "compare":
-            self._compared = [str(name) for name in command["runs"]]
+        kind, focus = command.get("kind"), self._last
+        if kind == "compare":
+            name = str(command["run"])
+            others = [each for each in self._compared if each != name]
+            self._compared = [*others, name][-MOST:] if command["on"] else others
         elif kind == "metric":
             self._metric = str(command["name"])
-        self._show(await asyncio.to_thread(self._focus))
+        elif kind == "focus":
+            self._wanted = str(command["run"])
+            focus = await asyncio.to_thread(self._focus)
+        self._show(focus)
 
     async def _obey(self, run: Run, command: dict[str, Any]) -> None:
         """Ask the trainer of `run` for what its panel's page asks; a refusal becomes the panel's notice."""

@@ -27,7 +27,7 @@ export interface Choice {
 
 export type Command =
   | { kind: "focus"; run: string }
-  | { kind: "compare"; runs: string[] }
+  | { kind: "compare"; run: string; on: boolean }
   | { kind: "metric"; name: string };
 
 export interface Traits {
@@ -47,9 +47,8 @@ export interface Model {
 }
 
 const COLOURS = ["#4269d0", "#c8621b", "#2f9e77", "#c5518f", "#8f6ae0", "#b8860b", "#3ea6bb", "#d9544d", "#7a9a2e", "#8c7466"];
-export const MOST = COLOURS.length;
 
 /** Give the colour of the curve at `index` of those compared. */
 export function colour(index: number): string {
-  return COLOURS[index % MOST] as string;
+  return COLOURS[index % COLOURS.length] as string;
 }

@@ -51,7 +51,8 @@ export function tableRow(id: string, focus: () => void, tick: (on: boolean) => v
   root.addEventListener("click", (event) => {
     if (event.target !== box) focus();
   });
-  box.addEventListener("change", () => tick(box.checked));
+  let wanted: boolean | null = null; // what was ticked, until Python says so too
+  box.addEventListener("change", () => tick((wanted = box.checked)));
 
   return {
     root,
@@ -69,7 +70,10 @@ export function tableRow(id: string, focus: () => void, tick: (on: boolean) => v
       write(rate, compact(row.steps_per_second));
       write(value, score(row.episode_return));
       line.show(points);
-      box.checked = place >= 0;
+      if (wanted === null || wanted === place >= 0) {
+        wanted = null;
+        box.checked = place >= 0;
+      }
       root.style.setProperty("--wbd-colour", place >= 0 ? colour(place) : "transparent");
     },
     /** Say anew how long ago it was heard. */

@@ -2,7 +2,6 @@
 
 import { element, mark } from "../dom";
 import type { Command, Model, Row } from "./model";
-import { MOST } from "./model";
 import { arranged, type Key, type Order } from "./order";
 import { tableRow } from "./row";
 
@@ -59,13 +58,8 @@ export function table(model: Model, filter: HTMLInputElement, send: (command: Co
     event.preventDefault();
   }
 
-  function tick(id: string, on: boolean): void {
-    const others = model.get("choice").compared.filter((each) => each !== id);
-    send({ kind: "compare", runs: on ? [...others, id].slice(-MOST) : others });
-  }
-
   function made(id: string): ReturnType<typeof tableRow> {
-    const row = tableRow(id, () => send({ kind: "focus", run: id }), (on) => tick(id, on));
+    const row = tableRow(id, () => send({ kind: "focus", run: id }), (on) => send({ kind: "compare", run: id, on }));
     rows.set(id, row);
     return row;
   }
