@@ -211,3 +211,32 @@ def test_without_the_token_the_page_says_so(chromium, address):
     page.get_by_text("This address lacks its token").wait_for()
     assert page.get_by_test_id("dashboard").count() == 0
     page.close()
+
+
+CELLS = (
+    """
+import workbench as wb
+trainer = wb.Trainer("CartPole-v1", wb.PPO(), seed=1, run_dir="runs/mine")
+trainer.start(10**12)
+""",
+    "wb.dashboard('runs')",
+)
+
+
+def test_in_a_notebook_it_is_the_value_of_a_cell(open_lab, server, artefacts):
+    lab = open_lab(server)
+    elsewhere = []
+    lab.page.on(
+        "request", lambda request: None if ours(request.url, server.address("")) else elsewhere.append(request.url)
+    )
+    lab.open(lab.write("dashboard.ipynb", *CELLS, "trainer.close()"))
+    lab.finish(0)
+    lab.finish(1)
+    page = lab.page
+    in_state(page, "mine", "training")
+    page.get_by_test_id("panel-toggle").click()
+    page.get_by_test_id("panel-status").filter(has_text="paused").wait_for()
+    in_state(page, "mine", "paused")
+    page.screenshot(path=artefacts / "dashboard-notebook.png")
+    lab.finish(2)
+    assert elsewhere == []

@@ -45,7 +45,7 @@ async def document(address, origin=None):
     html = (await AsyncHTTPClient().fetch(address)).body.decode()
     token = re.search(r'"token":"([^"]+)"', html)[1]
     headers = {"Origin": origin or f"http://{place.netloc}"}
-    request = HTTPRequest(f"ws://{place.netloc}/ws", headers=headers)
+    request = HTTPRequest(f"ws://{place.netloc}{place.path.rstrip('/')}/ws", headers=headers)
     connection = await websocket_connect(request, subprotocols=["bokeh", token], max_message_size=1 << 30)
     for _ in range(3):  # the message of welcome
         await connection.read_message()
@@ -95,6 +95,25 @@ def test_it_ends_when_it_is_asked_to_and_says_no_more(recorded, sign, code):
         rest, errors = process.communicate(timeout=60)
         assert (process.returncode, rest) == (code, "")
         assert "Traceback" not in errors
+
+
+def test_panel_serves_it_too(recorded, tmp_path):
+    script = tmp_path / "app.py"
+    script.write_text(f"import workbench as wb\nwb.dashboard({str(recorded)!r}).servable()\n")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
+    command = [sys.executable, "-m", "panel", "serve", str(script), "--address", "127.0.0.1", "--port", str(port)]
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
+    with subprocess.Popen(command, env=environment, text=True, **pipes) as process:
+        try:
+            said = [process.stdout.readline()]
+            while said[-1] and "running at" not in said[-1]:
+                said.append(process.stdout.readline())
+            assert "second" in asyncio.run(document(f"{HERE}:{port}/app")), said
+        finally:
+            process.kill()
 
 
 def test_another_address_is_warned_of(recorded):

@@ -47,7 +47,7 @@ class Dashboard(pn.viewable.Viewer):  # type: ignore[misc]
     def __init__(self, path: Path) -> None:
         super().__init__()
         self._folder = folder_at(path)
-        self._board = Board(folder=str(path), sizing_mode="stretch_width")
+        self._board = Board(folder=path.resolve().name or str(path), sizing_mode="stretch_width")
         self._place = pn.Column(sizing_mode="stretch_width", margin=0)
         self._page = pn.Column(
             self._board, self._place, sizing_mode="stretch_width", max_width=WIDTH, styles={"margin": "12px auto"}

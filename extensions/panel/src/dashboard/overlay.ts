@@ -32,7 +32,7 @@ export function overlay(model: Model, theme: () => Theme, send: (command: Comman
         width: Math.max(200, canvas.clientWidth),
         height: HEIGHT,
         legend: { show: false },
-        padding: [8, 8, 0, 0],
+        padding: [8, 20, 0, 0],
         cursor: { y: false, drag: { x: true, y: false }, points: { size: 7 } },
         scales: { x: { time: false } },
         axes: [axis(theme, { size: 26, space: 90 }), axis(theme, { side: 3, size: 52, space: 42 })],
