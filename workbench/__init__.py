@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from workbench.analysis.table import runs
     from workbench.batches import sweep
     from workbench.checking import check
+    from workbench.dashboards import dashboard
     from workbench.envs import environment, make
     from workbench.envs.outward import as_gymnasium, as_pettingzoo, as_sb3, as_torchrl
     from workbench.loading import load
@@ -42,6 +43,7 @@ __all__ = [
     "as_torchrl",
     "check",
     "compare",
+    "dashboard",
     "environment",
     "events",
     "load",
@@ -66,6 +68,7 @@ _HOMES = {
     "as_torchrl": "workbench.envs.outward",
     "check": "workbench.checking",
     "compare": "workbench.analysis.compare",
+    "dashboard": "workbench.dashboards",
     "environment": "workbench.envs",
     "load": "workbench.loading",
     "make": "workbench.envs",

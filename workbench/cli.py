@@ -19,6 +19,8 @@ COMMANDS = {
     "train": ("train", "train an algorithm in an environment"),
     "resume": ("resume", "go on from a run's last checkpoint"),
     "eval": ("evaluate", "play episodes with a trained agent and report their returns"),
+    "steer": ("steer", "pause, stop or change a training that runs in another process"),
+    "dashboard": ("dashboard", "watch, compare and steer the runs of a folder in the browser"),
     "list": ("catalogue", "list environments, algorithms and runs"),
     "sweep": ("sweep", "execute a notebook over a grid of parameters and seeds"),
     "check": ("check", "look an environment over, and say how to run it"),

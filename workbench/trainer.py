@@ -30,6 +30,7 @@ from workbench.training.metrics import Metrics
 from workbench.training.resuming import resume_in_place
 from workbench.training.seeding import seed_at, seeds_from
 from workbench.training.session import Session
+from workbench.ui.channel import Door
 
 
 class Trainer:
@@ -68,6 +69,8 @@ class Trainer:
         metrics_bytes: Of the files of metrics together, about; old rows share lines when there are more.
         sinks: Where the run is told of beside its folder: names, or objects of `workbench.sinks`.
         record_every: Environment steps between two episodes that are recorded as a video; none if None.
+        control: Where other processes may steer it (`workbench steer`, the dashboard), with the token in `control.json`
+            of the run: "loopback" on this machine alone, "off" nowhere; or a host to listen at, for other machines.
 
     Raises:
         InputError: If an argument is out of range, or the algorithm cannot act in the environment.
@@ -99,6 +102,7 @@ class Trainer:
         metrics_bytes: int = LIMIT,
         sinks: Any = (),
         record_every: int | None = None,
+        control: str = "loopback",
     ) -> None:
         habits = Habits(
             checkpoint_seconds=checkpoint_seconds,
@@ -123,6 +127,7 @@ class Trainer:
         self.env = distributed.share_of(environment_for(env, lanes, backend, workers), self.processes)
         first = self.processes.rank == 0
         try:
+            self._door = Door(control if first else "off")
             self._set_up(backend, run_dir, habits)
             lock(self.algorithm, self.loop.learner.fixed)
             if resume == "auto":
@@ -159,7 +164,7 @@ class Trainer:
             "habits": habits.described(),
         }
         self._care = Caretaker(self, habits, self._evaluate)
-        self._session = Session(self, self._care, self._emitter)
+        self._session = Session(self, self._care, self._emitter, lambda: self._door.open(self))
         self._thread: threading.Thread | None = None
 
     # What a user reads.
@@ -362,12 +367,14 @@ class Trainer:
         checkpoint = chosen_checkpoint(self.run_dir, to)
         with self._session.ended():
             branch(self, self._care, checkpoint)
+        self._door.move(self.run_dir)
 
     def close(self) -> None:
         """Stop training, wait for it to end, and free the environments."""
         self.stop()
         if self._thread is not None:
             self._thread.join()
+        self._door.close()
         self.loop.learner.close()
         self.env.close()
 

@@ -28,6 +28,14 @@ await build({
 });
 await build({
   ...common,
+  entryPoints: [
+    { in: "src/dashboard/index.ts", out: "dashboard" },
+    { in: "src/dashboard/dashboard.css", out: "dashboard" },
+  ],
+  banner: { js: banner.replace("panel,", "dashboard,"), css: banner.replace("panel,", "dashboard,") },
+});
+await build({
+  ...common,
   entryPoints: [{ in: "src/picture/index.ts", out: "picture" }],
   banner: { js: `${note("picture")} */` },
 });

@@ -33,6 +33,7 @@ FLOORS = {
     "workbench.registration": 7,
     "workbench.machine": 1,
     "workbench.benchmark": 7,
+    "workbench.dashboards": 7,
     "workbench.commands": 7,
     "workbench.cli": 7,
     "workbench": 7,

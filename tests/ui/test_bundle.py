@@ -13,14 +13,15 @@ SVG_NAMESPACE = "http://www.w3.org/2000/svg"
 
 
 def test_the_bundle_loads_nothing():
-    code = "".join((STATIC / name).read_text(encoding="utf-8") for name in ("panel.js", "picture.js"))
-    style = (STATIC / "panel.css").read_text(encoding="utf-8")
+    code = "".join((STATIC / name).read_text(encoding="utf-8") for name in ("panel.js", "dashboard.js", "picture.js"))
+    style = "".join((STATIC / name).read_text(encoding="utf-8") for name in ("panel.css", "dashboard.css"))
     assert set(re.findall(r"https?://[^\"'`\s)]+", code + style)) <= {SVG_NAMESPACE}
     assert not re.search(r"\bimport\s*[\"'({*]|\bimport\s+\w|\brequire\s*\(|@import|url\(", code + style)
 
 
-def test_the_bundle_carries_the_licence_of_what_it_contains():
-    code = (STATIC / "panel.js").read_text(encoding="utf-8")
+@pytest.mark.parametrize("name", ["panel.js", "dashboard.js"])
+def test_the_bundle_carries_the_licence_of_what_it_contains(name):
+    code = (STATIC / name).read_text(encoding="utf-8")
     assert "Copyright (c) 2022 Leon Sorokin" in code
     assert "THE SOFTWARE IS PROVIDED" in code
 
@@ -49,5 +50,5 @@ def test_the_source_builds_the_committed_bytes(tmp_path):
     subprocess.run([npm, "ci", "--ignore-scripts"], cwd=copy, check=True, capture_output=True)
     subprocess.run([npm, "run", "check"], cwd=copy, check=True, capture_output=True)
     subprocess.run([node, "build.mjs", str(tmp_path / "built")], cwd=copy, check=True, capture_output=True)
-    for name in ("panel.js", "panel.css", "picture.js"):
+    for name in ("panel.js", "panel.css", "dashboard.js", "dashboard.css", "picture.js"):
         assert (tmp_path / "built" / name).read_bytes() == (STATIC / name).read_bytes(), f"run npm run build: {name}"

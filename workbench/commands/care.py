@@ -14,6 +14,7 @@ CARE = (
     option("evaluate_every", int, "environment steps between two evaluations", low=1),
     option("evaluate_episodes", int, "greedy episodes of an evaluation", low=1),
     option("checkpoint_seconds", float, "least seconds between two checkpoints", low=0.0),
+    option("control", str, "who may steer it: loopback (this machine), off, or a host to listen at"),
     option("keep_last", int, "checkpoints that stay, the newest", low=1),
     option("keep_best", bool, "whether the best one stays too"),
     option("on_nan", str, "what to do when numbers are not finite any more", choices=("stop", "rollback")),

@@ -25,6 +25,14 @@ class Stoppable(Protocol):
         """Wait for the end."""
 
 
+class Closable(Protocol):
+    """Leaves something behind unless it is closed."""
+
+    def close(self) -> None:
+        """Tidy up."""
+
+
+_closable: "weakref.WeakSet[Closable]" = weakref.WeakSet()
 _started: "weakref.WeakSet[Stoppable]" = weakref.WeakSet()
 
 
@@ -35,6 +43,11 @@ def stop_at_exit(trainer: Stoppable) -> None:
         with contextlib.suppress(RuntimeError):  # Python is ending already
             threading._register_atexit(_stop_all)  # type: ignore[attr-defined]
     _started.add(trainer)
+
+
+def close_at_termination(what: Closable) -> None:
+    """Close `what` before a scheduler's SIGTERM ends the process, which then runs nothing more of Python's end."""
+    _closable.add(what)
 
 
 def _stop_all() -> None:
@@ -88,5 +101,7 @@ def stop_on_termination(stop: Callable[[], None]) -> Iterator[None]:
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
         if terminated.is_set():
             _stop_all()
+            for each in list(_closable):
+                each.close()
             sys.stdout.flush()  # the signal ends the process without
             signal.raise_signal(signal.SIGTERM)

@@ -21,14 +21,16 @@ class Session:
         trainer: Whose loop runs.
         care: What it does of its own accord.
         emitter: Who is told.
+        began: Called when the run directory is open, before training; what it raises keeps it from beginning.
 
     Attributes:
         worker: The thread that trains; None while nobody does.
         error: What ended the last training; None if nothing did.
     """
 
-    def __init__(self, trainer: Any, care: Caretaker, emitter: Emitter) -> None:
+    def __init__(self, trainer: Any, care: Caretaker, emitter: Emitter, began: Callable[[], None]) -> None:
         self._trainer, self._care, self._emitter, self._loop = trainer, care, emitter, care.loop
+        self._began = began
         self._recovery = Recovery(care, trainer.seed)
         self._heartbeat = Heartbeat(trainer)
         self._alone = trainer.processes.size == 1
@@ -61,7 +63,9 @@ class Session:
             raise AlreadyRunningError(f"{self._trainer!r} is already running; call stop() or wait() first.")
         try:
             self._care.begin()
+            self._began()
         except BaseException:
+            self._care.directory.close()
             self._busy.release()
             raise
         control = self._loop.control

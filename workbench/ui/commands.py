@@ -1,16 +1,39 @@
 """What a page, a dashboard or another process may ask of a trainer: one small message each."""
 
+import logging
 import math
 from typing import Any
 
-from workbench.errors import InputError
+from workbench.errors import InputError, WorkbenchError
 from workbench.hyperparameters import changeable
 from workbench.ui.subject import Subject
+from workbench.ui.text import failure
 
 STEPS_WITHOUT_GOAL = 1_000_000
-
-
 KINDS = ("start", "pause", "resume", "step", "stop", "save", "rewind", "set", "dismiss")
+LOGGER = logging.getLogger(__name__)
+
+
+def answer(trainer: Subject, message: dict[str, Any]) -> tuple[bool, str | None]:
+    """Do what one message asks for, whatever it raises.
+
+    Returns:
+        Whether it was done, and what there is to say: of it, or why not.
+    """
+    try:
+        return True, carry_out(trainer, message)
+    except WorkbenchError as error:
+        return False, str(error)
+    except Exception as error:  # Whatever a run raises belongs before whoever asked: nobody reads this process's log.
+        LOGGER.exception("%s failed", message.get("kind"))
+        return False, failure(error)
+
+
+def notice_of(message: dict[str, Any], accepted: bool, text: str | None) -> dict[str, str | None] | None:
+    """Return what a page shows of an `answer`: a refusal stands beside the hyperparameter that was meant."""
+    if text is None:
+        return None
+    return {"name": None if accepted else message.get("name"), "text": text, "tone": "good" if accepted else "error"}
 
 
 def carry_out(trainer: Subject, message: dict[str, Any]) -> str | None:
@@ -24,7 +47,7 @@ def carry_out(trainer: Subject, message: dict[str, Any]) -> str | None:
     """
     kind, active = message.get("kind"), trainer.status in ("running", "paused")
     if kind == "set":
-        _set(trainer.algorithm, message["name"], message["value"])
+        _set(trainer.algorithm, str(message.get("name")), message.get("value"))
     elif kind == "start" and not active:
         _go_on(trainer)
     elif kind == "pause" and active:

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from workbench.training.overview import thin
-from workbench.ui.subject import Metrics
+from workbench.ui.subject import Columns
 
 SMALL_MULTIPLES = 11
 FEW = 5  # curves of a still picture
@@ -49,7 +49,7 @@ def smooth(values: NDArray[np.float64]) -> NDArray[np.float64]:
     return smoothed
 
 
-def pack(metrics: Metrics, window: tuple[float, float] | None = None) -> tuple[list[tuple[str, int]], bytes]:
+def pack(metrics: Columns, window: tuple[float, float] | None = None) -> tuple[list[tuple[str, int]], bytes]:
     """Return the outline, (name, points) in order, and the float32 bytes: steps, then values, of each curve.
 
     Args:

@@ -4,7 +4,6 @@ Comm messages are handled on a subshell's thread, concurrently with a blocked ce
 or on the main thread between cells; both only touch the trainer's own thread-safe methods and wake the publisher.
 """
 
-import logging
 import math
 import threading
 import time
@@ -18,22 +17,19 @@ from typing import Any
 import anywidget
 import traitlets
 
-from workbench.errors import WorkbenchError
 from workbench.events import Event, Progress, Rewound
 from workbench.training import overview
-from workbench.ui.commands import carry_out
+from workbench.ui.commands import answer, notice_of
 from workbench.ui.curves import AXES, chosen, pack
 from workbench.ui.publisher import Publisher
-from workbench.ui.state import State, checkpoints, live_values, settings, snapshot
+from workbench.ui.state import State, checkpoints, live_values, recent_speed, settings, snapshot
 from workbench.ui.subject import Subject
-from workbench.ui.text import failure
 
 STATIC = Path(__file__).parent / "static"
 CURVE_PERIOD = 0.25  # seconds between two sendings of the curves, at least
 CURVE_SHARE = 0.05  # of a core, at most, spent on packing curves
 VIEWS_REMEMBERED = 16
 MARKS = 200  # changes of hyperparameters that a page is told of, the newest
-LOGGER = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -119,7 +115,7 @@ class Panel(anywidget.AnyWidget):
         if rows == self._rows or (start < self._next_curves and not resting):
             return
         outline, curves = pack(trainer.metrics)
-        self._speed = _recent_speed(trainer)
+        self._speed = recent_speed(trainer)
         with self.hold_sync():
             self.outline = [list(each) for each in outline]
             self.curves = curves
@@ -132,7 +128,7 @@ class Panel(anywidget.AnyWidget):
         if not self._told:
             return
         self._told = False
-        self._checkpoints = checkpoints(trainer)
+        self._checkpoints = checkpoints(trainer.run_dir)
         self.marks = trainer.metrics.changes()[-MARKS:]
 
     def _publish_windows(self, trainer: Subject) -> None:
@@ -181,14 +177,7 @@ class Panel(anywidget.AnyWidget):
         if message.get("kind") == "window":
             self._look_at(message)
         elif trainer is not None:
-            try:
-                said = carry_out(trainer, message)
-                notice = None if said is None else {"name": None, "text": said, "tone": "good"}
-            except Exception as error:  # Whatever a run raises belongs on the panel: nobody reads a comm's log.
-                if not isinstance(error, WorkbenchError):
-                    LOGGER.exception("the panel's %s failed", message.get("kind"))
-                text = str(error) if isinstance(error, WorkbenchError) else failure(error)
-                notice = {"name": message.get("name"), "text": text, "tone": "error"}
+            notice = notice_of(message, *answer(trainer, message))
         with self._lock:
             self._notice = notice
             if "view" in message:
@@ -240,12 +229,3 @@ def _hearer(panel: Panel) -> Callable[[Event], None]:
             panel.hear(event)
 
     return hear
-
-
-def _recent_speed(trainer: Subject) -> float:
-    """Return the speed over the last few rows, in environment steps per second: one row alone jitters."""
-    if "steps_per_second" not in trainer.metrics.names():
-        return math.nan
-    _, speeds = trainer.metrics.series("steps_per_second")
-    recent = speeds[-8:]
-    return float(recent.mean())

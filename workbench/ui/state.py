@@ -1,10 +1,11 @@
 """The panel's small state: one JSON object, ten times a second at most."""
 
 import math
+from pathlib import Path
 from typing import Any
 
 from workbench.hyperparameters import Hyperparameter, Value, changeable
-from workbench.training.layout import best_of, kept_of, steps_of
+from workbench.training.layout import best_of, checkpoints_of, kept_of, steps_of
 from workbench.ui.subject import Subject
 from workbench.ui.text import failure
 
@@ -54,9 +55,9 @@ def snapshot(trainer: Subject, steps_per_second: float) -> State:
     }
 
 
-def checkpoints(trainer: Subject) -> list[State]:
-    """Return the checkpoints that can be gone back to, oldest first."""
-    best, kept = best_of(trainer.run_dir), kept_of(trainer.run_dir)
+def checkpoints(run_dir: Path) -> list[State]:
+    """Return the checkpoints of a run that can be gone back to, oldest first."""
+    best, kept = best_of(run_dir), kept_of(run_dir)
     return [
         {
             "name": path.name,
@@ -64,7 +65,7 @@ def checkpoints(trainer: Subject) -> list[State]:
             "kept": path.name in kept,
             "best": best is not None and best["checkpoint"] == path.name,
         }
-        for path in trainer.checkpoints()
+        for path in checkpoints_of(run_dir)
     ]
 
 
@@ -77,3 +78,9 @@ def live_values(trainer: Subject) -> dict[str, Value]:
 def finite(value: float) -> float | None:
     """Return `value`, or None where JSON has no word for it."""
     return value if math.isfinite(value) else None
+
+
+def recent_speed(trainer: Subject) -> float:
+    """Return the speed over the last few rows, in environment steps per second: one row alone jitters."""
+    _, speeds = trainer.metrics.series("steps_per_second")
+    return float(speeds[-8:].mean()) if len(speeds) else math.nan

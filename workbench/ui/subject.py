@@ -10,17 +10,21 @@ from numpy.typing import NDArray
 from workbench.events import Event
 
 
-class Metrics(Protocol):
-    """The rows of metrics so far, readable from any thread."""
-
-    def __len__(self) -> int:
-        """Return the number of rows."""
+class Columns(Protocol):
+    """Curves by name."""
 
     def names(self) -> list[str]:
         """Return the names of the metrics recorded so far."""
 
     def series(self, name: str) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Return the environment steps and the values of one metric."""
+
+
+class Metrics(Columns, Protocol):
+    """The rows of metrics so far, readable from any thread."""
+
+    def __len__(self) -> int:
+        """Return the number of rows."""
 
     def changes(self) -> list[dict[str, Any]]:
         """Return the hyperparameters that changed while training: {"steps", "name", "old", "new"}, oldest first."""
@@ -86,9 +90,6 @@ class Subject(Protocol):
 
     def rewind(self, to: str) -> None:
         """Go back to a checkpoint, and on from there in another folder."""
-
-    def checkpoints(self) -> list[Path]:
-        """Return the folders of the checkpoints that can be gone back to, oldest first."""
 
     def pause(self) -> None:
         """Hold training at the next iteration."""

@@ -66,7 +66,8 @@ function number(id: string, setting: Setting, change: (value: Value) => void) {
   });
   const showEntry = (value: Value) => {
     const text = literal(Number(value));
-    if (document.activeElement !== entry || entry.value === shown) entry.value = text;
+    const { activeElement } = entry.getRootNode() as Document | ShadowRoot; // A shadow's host hides it from the document.
+    if (activeElement !== entry || entry.value === shown) entry.value = text;
     shown = text;
   };
   if (!slides(setting)) {

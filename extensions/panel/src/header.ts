@@ -9,6 +9,7 @@ const WORDS: Record<Status, string> = {
   paused: "paused",
   stopped: "stopped",
   failed: "failed",
+  lost: "lost: its process is gone",
   gone: "released",
 };
 
@@ -39,11 +40,12 @@ export function header(send: (command: Command) => void) {
   const stop = button("stop", "End after the present iteration, with a checkpoint");
   const save = button("save", "Write a checkpoint that stays");
   toggle.addEventListener("click", () => send({ kind: toggle.dataset.action as "start" | "pause" | "resume" }));
+  const buttons = element("div", { class: "wbp-buttons", role: "toolbar", "aria-label": "Training" }, toggle, step, stop, save);
   const root = element(
     "header",
     { class: "wbp-header" },
     element("div", { class: "wbp-title" }, dot, environment, algorithm, status),
-    element("div", { class: "wbp-buttons", role: "toolbar", "aria-label": "Training" }, toggle, step, stop, save),
+    buttons,
   );
 
   function update(state: State): void {
@@ -59,6 +61,7 @@ export function header(send: (command: Command) => void) {
     step.disabled = state.status === "gone";
     stop.disabled = !active;
     save.disabled = state.status === "gone" || (state.steps === 0 && !active);
+    buttons.hidden = state.steerable === false;
   }
   return { root, update };
 }

@@ -32,9 +32,10 @@ export function history(send: (command: Command) => void) {
     write(count, words.join(", "));
   }
 
-  function item({ name, steps, kept, best }: Saved): HTMLElement {
+  function item({ name, steps, kept, best }: Saved, steerable: boolean): HTMLElement {
     const notes = [...(best ? ["best"] : []), ...(kept ? ["saved"] : [])].join(", ");
     const back = element("button", { type: "button", class: "wbp-link", title: "Go back to it; the run so far stays, and training goes on in a new folder", "data-testid": `panel-rewind-${steps}`, "data-lm-suppress-shortcuts": "true" }, "Rewind");
+    back.hidden = !steerable;
     back.addEventListener("click", () => send({ kind: "rewind", to: name }));
     return element("li", {}, element("span", { class: "wbp-at" }, `${whole(steps)} steps`), element("span", { class: "wbp-note" }, notes), back);
   }
@@ -49,11 +50,12 @@ export function history(send: (command: Command) => void) {
       summarise();
     },
     update(state: State): void {
-      const now = JSON.stringify(state.checkpoints);
+      const steerable = state.steerable !== false && state.status !== "gone";
+      const now = JSON.stringify([state.checkpoints, steerable]);
       if (now === saved) return; // Buttons that are replaced lose the focus.
       saved = now;
       total = state.checkpoints.length;
-      savedList.replaceChildren(...state.checkpoints.slice().reverse().map(item));
+      savedList.replaceChildren(...state.checkpoints.slice().reverse().map((each) => item(each, steerable)));
       if (total === 0) savedList.append(element("li", { class: "wbp-none" }, "The first comes with the first step."));
       summarise();
     },

@@ -1,6 +1,7 @@
 // The widget's entry: one View for each place the panel is shown.
 
 import type { Model } from "./model";
+import { speaking } from "./speaking";
 import { View } from "./view";
 
 const views = new Map<string, Set<View>>();
@@ -10,7 +11,8 @@ function orphan(candidates: Set<View>): View | undefined {
   return [...candidates].find(({ root, wasShown }) => wasShown && !root.isConnected && root.closest(".jp-OutputArea") === null);
 }
 
-function render({ model, el }: { model: Model; el: HTMLElement }): () => void {
+function render({ model: given, el }: { model: Model; el: HTMLElement }): () => void {
+  const model = speaking(given);
   const key = model.get("key");
   const family = views.get(key) ?? new Set<View>();
   views.set(key, family);

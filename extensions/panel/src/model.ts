@@ -2,7 +2,7 @@
 
 import type { Outline } from "./curves";
 
-export type Status = "new" | "running" | "paused" | "stopped" | "failed" | "gone";
+export type Status = "new" | "running" | "paused" | "stopped" | "failed" | "lost" | "gone";
 export type Value = boolean | number | string;
 
 export interface Setting {
@@ -47,6 +47,7 @@ export interface State {
   checkpoints: Saved[];
   values: Record<string, Value>;
   acknowledged: Record<string, number>;
+  steerable?: boolean; // false of a run whose trainer does not listen
 }
 
 export type Command =

@@ -84,12 +84,14 @@ export class View {
   };
 
   private curves(outline: "outline" | "left", bytes: "curves" | "left_curves"): Map<string, Curve> {
-    return decode(this.model.get(outline), this.model.get(bytes));
+    const named = this.model.get(outline); // a dashboard leaves out what it does not know
+    return named ? decode(named, this.model.get(bytes)) : new Map<string, Curve>();
   }
 
   private readonly onMarks = (): void => {
-    this.charts.showChanges(this.model.get("marks"));
-    this.history.showChanges(this.model.get("marks"));
+    const changes = this.model.get("marks") ?? [];
+    this.charts.showChanges(changes);
+    this.history.showChanges(changes);
   };
 
   private readonly heard: [string, () => void][] = [

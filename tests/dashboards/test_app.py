@@ -1,0 +1,251 @@
+"""The dashboard's page: what it shows is what lies there, and what is clicked reaches the trainer."""
+
+import asyncio
+import shutil
+import sys
+
+import numpy as np
+import pytest
+
+import workbench as wb
+from tests.dashboards.conftest import STEPS
+from tests.training import trivial
+from workbench.analysis.runs import Run
+from workbench.dashboards import folder as folder_module
+from workbench.dashboards import recorded as recorded_module
+from workbench.dashboards.app import Dashboard
+from workbench.dashboards.recorded import Columns, View, look, state_of
+from workbench.errors import InputError
+from workbench.training.status import Status
+from workbench.ui.state import snapshot
+from workbench.ui.steering import SilentError
+
+
+@pytest.fixture(autouse=True)
+def at_once(monkeypatch):
+    """Every look looks at everything."""
+    for name in ("PERIOD", "SEARCH", "SPARK_PERIOD"):
+        monkeypatch.setattr(folder_module, name, 0.0)
+
+
+class Page:
+    """A dashboard without a browser: `say` is what the page's code sends."""
+
+    def __init__(self, source):
+        self.dashboard = wb.dashboard(source)
+        self.board, self.place = self.dashboard.__panel__()
+        self.serial = 0
+
+    @property
+    def panel(self):
+        (panel,) = self.place
+        return panel
+
+    def look(self):
+        asyncio.run(self.dashboard.look())
+        return self
+
+    def choose(self, **command):
+        asyncio.run(self.dashboard._choose(command))
+
+    def say(self, kind, **more):
+        run = self.dashboard._last.entry.run
+        self.serial += 1
+        command = {"kind": kind, **more, "view": "here", "serial": self.serial}
+        asyncio.run(self.dashboard._obey(run, command))
+        assert self.panel.state["acknowledged"] == {"here": self.serial}
+        return self.panel.state
+
+
+def unpacked(component):
+    numbers, curves, start = np.frombuffer(component.curves, "<f4"), {}, 0
+    for name, count in component.outline:
+        curves[name] = numbers[start : start + count], numbers[start + count : start + 2 * count]
+        start += 2 * count
+    assert start == len(numbers)
+    return curves
+
+
+def test_the_newest_run_is_in_focus_with_its_curves_and_what_it_is(folder):
+    page = Page(folder)
+    assert isinstance(page.dashboard, Dashboard)
+    assert [row["id"] for row in page.board.runs] == ["first", "second"]
+    assert page.board.choice["focus"] == "second"
+    steps, values = Run(folder / "second").curves()["episode_return"]
+    shown = unpacked(page.panel)["episode_return"]
+    np.testing.assert_array_equal(shown, np.stack([steps, values]).astype("<f4"))
+    assert (page.panel.state["steps"], page.panel.state["steerable"], page.panel.settings) == (STEPS, False, [])
+    about = dict(page.board.choice["about"])
+    assert (about["folder"], about["seed"], about["lanes"]) == (str(folder / "second"), "1", "2")
+    assert "steering" not in about  # it has ended: nobody wonders
+    assert page.board.choice["hyperparameters"] == [["learning_rate", "0.1"]]
+
+
+def test_another_run_comes_into_focus(folder):
+    page = Page(folder)
+    panel = page.panel
+    page.choose(kind="focus", run="first")
+    assert page.board.choice["focus"] == "first"
+    assert page.panel is not panel
+    returns = {name: Run(folder / name).curves()["episode_return"][1][-1] for name in ("first", "second")}
+    assert unpacked(page.panel)["episode_return"][1][-1] == returns["first"] == returns["second"] / 2
+    page.choose(kind="focus", run="nothing")
+    assert page.board.choice["focus"] == "second"
+
+
+def test_runs_are_compared_by_any_of_their_metrics(folder):
+    page = Page(folder)
+    page.choose(kind="compare", run="second", on=True)
+    assert page.board.outline == []  # one is no comparison
+    page.choose(kind="compare", run="first", on=True)
+    curves = unpacked(page.board)
+    assert list(curves) == ["second", "first"]
+    for name, curve in curves.items():
+        expected = np.stack(Run(folder / name).curves()["episode_return"]).astype("<f4")
+        np.testing.assert_array_equal(curve, expected)
+    assert {"episode_return", "policy_loss"} <= set(page.board.choice["metrics"])
+    page.choose(kind="metric", name="policy_loss")
+    assert set(unpacked(page.board)["first"][1]) == {0.5}
+    page.choose(kind="metric", name="nonsense")
+    assert page.board.choice["metric"] == "episode_return"
+    page.choose(kind="compare", run="second", on=False)
+    assert (page.board.choice["compared"], page.board.outline) == (["first"], [])
+    page.choose(kind="compare", run="second", on=True)
+    assert page.board.choice["compared"] == ["first", "second"]
+    shutil.rmtree(folder / "first")
+    page.look()
+    assert (page.board.choice["compared"], page.board.outline) == (["second"], [])
+
+
+def test_a_trainer_is_steered_from_its_panel(live, folder):
+    page = Page(folder)
+    assert page.board.choice["focus"] == "live"  # it goes on: it comes first
+    assert (page.panel.state["status"], page.panel.state["steerable"]) == ("running", True)
+    assert [each["name"] for each in page.panel.settings] == ["learning_rate"]
+    panel = page.panel
+    assert page.say("pause")["status"] == live.status == "paused"
+    state = page.say("set", name="learning_rate", value="0.25")
+    assert (state["values"], state["notice"], live.algorithm.learning_rate) == ({"learning_rate": 0.25}, None, 0.25)
+    assert page.board.choice["hyperparameters"] == [["learning_rate", "0.25"]]
+    refused = page.say("set", name="learning_rate", value=9)["notice"]
+    assert (refused["name"], live.algorithm.learning_rate) == ("learning_rate", 0.25)
+    assert "learning_rate=9 is out of range" in refused["text"]
+    assert page.say("dismiss")["notice"] is None
+    assert page.say("resume")["status"] == live.status == "running"
+    assert page.panel is panel  # it was changed, not made anew
+    page.say("stop")
+    live.wait(60)
+    assert page.look().panel.state["status"] == "stopped"
+    live.close()
+    page.look()
+    assert (page.panel.state["steerable"], page.panel.settings) == (False, [])
+    assert "no trainer of run" in page.say("pause")["notice"]["text"]
+
+
+def test_a_notice_stays_with_its_run(live, folder):
+    page = Page(folder)
+    assert page.say("dance")["notice"] is not None
+    assert page.look().panel.state["notice"] is not None
+    page.choose(kind="focus", run="first")
+    assert page.panel.state["notice"] is None
+
+
+def test_what_was_seen_of_a_run_that_is_out_of_focus_is_not_shown(folder):
+    page = Page(folder)
+    late = page.dashboard._focus()
+    page.choose(kind="focus", run="first")
+    page.dashboard._show(late)
+    assert page.board.choice["focus"] == "first"
+
+
+def test_the_run_in_focus_may_go_and_so_may_all(live, folder):
+    page = Page(folder)
+    page.choose(kind="focus", run="second")
+    shutil.rmtree(folder / "second")
+    assert page.look().board.choice["focus"] == "live"
+    live.close()
+    shutil.rmtree(folder)
+    page.look()
+    assert (page.board.runs, page.board.choice["focus"], list(page.place)) == ([], None, [])
+    folder.mkdir()
+    page.look()
+    assert page.board.runs == []
+
+
+def test_why_a_run_that_goes_on_cannot_be_steered_is_told(folder):
+    trainer = trivial.trainer(folder / "off", control="off")
+    trainer.start(10**12)
+    page = Page(folder)
+    while page.look().board.choice["focus"] != "off":
+        pass
+    assert "control='off'" in dict(page.board.choice["about"])["steering"]
+    assert page.panel.state["steerable"] is False
+    trainer.close()
+
+
+def test_a_trainer_shows_its_own_run_before_it_began_too(tmp_path):
+    trainer = trivial.trainer(tmp_path / "run")
+    page = Page(trainer)
+    assert page.board.runs == []
+    trainer.train(trivial.LANES)
+    assert [row["id"] for row in page.look().board.runs] == ["run"]
+    assert page.panel.state["steerable"]
+    trainer.close()
+
+
+def test_what_does_not_change_is_not_sent(folder):
+    page = Page(folder)
+    sent = []
+    for component in (page.board, page.panel):
+        component.param.watch(lambda *events: sent.extend(events), list(component.param), onlychanged=False)
+    page.look()
+    assert sent == []
+
+
+def test_a_trainer_too_busy_to_answer_keeps_its_controls(folder, monkeypatch):
+    def silent(*_):
+        raise SilentError("has not answered")
+
+    monkeypatch.setattr(recorded_module, "ask", silent)
+    run = Run(folder / "first")
+    before = View({"steps": 1, "steerable": True}, [{"name": "clip"}])
+    assert look(run, run.status(), before) is before
+    assert look(run, run.status()) == View(state_of(run, run.status()), [], "has not answered")
+
+
+def test_the_state_of_a_run_on_disk_is_that_of_its_trainer(tmp_path):
+    trainer = trivial.trainer(tmp_path / "run", seed=3)
+    trainer.train(STEPS)
+    run = Run(tmp_path / "run")
+    ours = state_of(run, run.status())
+    theirs = snapshot(trainer, float(trainer.metrics.last("steps_per_second")))
+    trainer.close()
+    assert {**ours, "values": theirs["values"]} == {**theirs, "steerable": False}
+
+
+def test_a_run_that_goes_on_elsewhere_has_a_time_that_remains(folder):
+    status = Status("running", steps=500, goal=1500, steps_per_second=100.0)
+    assert state_of(Run(folder / "first"), status)["remaining"] == 10.0
+    for other in (Status("running", steps=500, goal=1500), Status("stopped", steps_per_second=100.0, goal=9)):
+        assert state_of(Run(folder / "first"), other)["remaining"] is None
+
+
+def test_columns_are_read_as_metrics_are(folder):
+    metrics, columns = wb.read_metrics(folder / "first"), Columns(Run(folder / "first").curves())
+    assert set(columns.names()) == set(metrics.names()) - {"steps"}
+    assert len(columns) == len(metrics)
+    assert columns.last("episode_return") == metrics.last("episode_return")
+    np.testing.assert_array_equal(columns.series("policy_loss"), metrics.series("policy_loss"))
+    assert np.isnan(columns.last("nothing"))
+    assert len(Columns({})) == 0
+
+
+def test_what_is_no_folder_is_refused(tmp_path):
+    with pytest.raises(InputError, match=r"source='.*none' is no folder; pass one that holds runs"):
+        wb.dashboard(tmp_path / "none")
+
+
+def test_without_panel_the_extra_is_named(folder, monkeypatch):
+    monkeypatch.setitem(sys.modules, "panel", None)
+    with pytest.raises(InputError, match=r"install it: pip install 'rl-workbench\[lab\]'"):
+        wb.dashboard(folder)

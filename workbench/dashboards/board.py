@@ -1,0 +1,53 @@
+"""The two parts of the dashboard's page: the table of runs, and a run's panel, which is the notebook's own."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import panel as pn
+import param
+
+from workbench import ui
+
+STATIC = Path(ui.__file__).parent / "static"
+
+
+class Board(pn.custom.AnyWidgetComponent):  # type: ignore[misc]
+    """The table of runs, and the curves of those that are compared; see `extensions/panel/src/dashboard/model.ts`."""
+
+    _esm = (STATIC / "dashboard.js").read_text(encoding="utf-8")
+    _stylesheets = [(STATIC / "dashboard.css").read_text(encoding="utf-8")]  # noqa: RUF012
+    folder = param.String()
+    runs = param.List()
+    sparks = param.Dict(default={})
+    choice = param.Dict(default={})
+    outline = param.List()
+    curves = param.Bytes(default=b"")
+    command = param.Dict(default={})
+
+
+class RunPanel(pn.custom.AnyWidgetComponent):  # type: ignore[misc]
+    """The panel of one run; see `workbench.ui.panel` for the traits, and `command` for what the page asks."""
+
+    _esm = (STATIC / "panel.js").read_text(encoding="utf-8")
+    _stylesheets = [(STATIC / "panel.css").read_text(encoding="utf-8")]  # noqa: RUF012
+    key = param.String()
+    state = param.Dict(default={})
+    settings = param.List()
+    outline = param.List()
+    curves = param.Bytes(default=b"")
+    command = param.Dict(default={})
+
+
+def change(component: Any, **traits: Any) -> None:
+    """Set those traits that differ, all at once."""
+    component.param.update(**{name: value for name, value in traits.items() if value != getattr(component, name)})
+
+
+def on_command(component: Any, callback: Callable[[dict[str, Any]], Any]) -> None:
+    """Call `callback` with each command of a page."""
+
+    async def heard(event: Any) -> None:
+        await callback(event.new)
+
+    component.param.watch(heard, "command")
