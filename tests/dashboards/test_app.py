@@ -17,7 +17,7 @@ from workbench.dashboards.app import Dashboard
 from workbench.dashboards.recorded import Columns, View, look, state_of
 from workbench.errors import InputError
 from workbench.training.status import Status
-from workbench.ui.state import snapshot
+from workbench.ui.state import checkpoints, snapshot
 from workbench.ui.steering import SilentError
 
 
@@ -220,7 +220,8 @@ def test_the_state_of_a_run_on_disk_is_that_of_its_trainer(tmp_path):
     ours = state_of(run, run.status())
     theirs = snapshot(trainer, float(trainer.metrics.last("steps_per_second")))
     trainer.close()
-    assert {**ours, "values": theirs["values"]} == {**theirs, "steerable": False}
+    told = {**theirs, "checkpoints": checkpoints(trainer.run_dir), "steerable": False}
+    assert {**ours, "values": theirs["values"]} == told
 
 
 def test_a_run_that_goes_on_elsewhere_has_a_time_that_remains(folder):

@@ -2,6 +2,7 @@
 
 import json
 import threading
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -140,7 +141,9 @@ def test_going_back_leaves_the_run_and_goes_on_elsewhere(tmp_path):
     assert told == [wb.events.Rewound(8 * PER, 4 * PER, str(old), str(trainer.run_dir))]
     assert read_metrics(trainer.run_dir).last("steps") == 4 * PER
     trainer.train(2 * PER)
+    door = before.pop(Path("control.json"))
     assert listing(old) == before
+    assert json.loads((trainer.run_dir / "control.json").read_bytes()) == json.loads(door)
     branch = open_run(trainer.run_dir)
     assert branch.description["branched_from"] == {"run": "run", "steps": 4 * PER}
     assert branch.metrics().last("steps") == 6 * PER

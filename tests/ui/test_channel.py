@@ -113,7 +113,7 @@ def test_a_look_changes_nothing_and_says_what_may_be_changed(steered):
         ({"kind": "set", "name": "clip"}, "PPO.clip=None is not of type float; pass a float."),
         ({"kind": "set", "name": ["clip"], "value": 0}, "is not live; change one of: learning_rate, clip"),
         ({"kind": "set", "name": "horizon", "value": 1}, "PPO.horizon is not live; change one of: learning_rate, clip"),
-        ({"kind": "dance"}, "message kind='dance' is unknown; send start, pause"),
+        ({"kind": "dance"}, "message kind='dance' is unknown; send one of: start, pause"),
         ({"kind": {}}, "message kind={} is unknown"),
         ({}, "message kind=None is unknown"),
     ],

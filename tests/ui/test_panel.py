@@ -319,3 +319,10 @@ def test_a_checkpoint_that_is_not_there_is_refused(panel, trainer, eventually):
     eventually(lambda: panel.state["notice"] is not None, "the notice")
     assert panel.state["notice"]["tone"] == "error"
     assert "is no checkpoint" in panel.state["notice"]["text"]
+
+
+@pytest.mark.parametrize("to", [None, True, 1.5, "a/b", "../x", "/etc"])
+def test_a_page_names_checkpoints_of_its_own_run(panel, trainer, eventually, to):
+    say(panel, "rewind", to=to)
+    eventually(lambda: panel.state["notice"] is not None, "the notice")
+    assert "names no checkpoint of this run" in panel.state["notice"]["text"]

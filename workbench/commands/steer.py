@@ -17,8 +17,13 @@ from workbench.ui.steering import SteeringError, ask
 def configure(parser: argparse.ArgumentParser, given: list[str]) -> None:
     """Add the arguments of `steer`."""
     parser.add_argument("path", metavar="RUN", help="the run directory of a trainer that runs")
-    parser.add_argument("kind", metavar="COMMAND", help="pause, resume, stop, start, save, set or look")
-    parser.add_argument("details", nargs="*", metavar="NAME VALUE", help="of set: a live hyperparameter and its value")
+    parser.add_argument("kind", metavar="COMMAND", help="pause, resume, step, stop, start, save, rewind, set or look")
+    parser.add_argument(
+        "details",
+        nargs="*",
+        metavar="DETAIL",
+        help="of set: a live hyperparameter and its value; of rewind: steps, or best",
+    )
 
 
 def message_of(kind: str, details: list[str]) -> dict[str, Any]:
@@ -31,6 +36,12 @@ def message_of(kind: str, details: list[str]) -> dict[str, Any]:
         if len(details) != 2:
             raise InputError("set takes a name and a value, as in `workbench steer RUN set learning_rate 1e-3`.")
         return {"kind": kind, "name": details[0], "value": details[1]}
+    if kind == "rewind":
+        if len(details) != 1:
+            raise InputError(
+                "rewind takes the steps of a checkpoint or best, as in `workbench steer RUN rewind best`."
+            )
+        return {"kind": kind, "to": int(details[0]) if details[0].isdecimal() else details[0]}
     if details:
         raise InputError(f"{details[0]!r} is one argument too many: {kind} takes none.")
     return {"kind": kind}

@@ -2,6 +2,7 @@
 
 import logging
 import math
+from pathlib import Path
 from typing import Any
 
 from workbench.errors import InputError, WorkbenchError
@@ -63,8 +64,10 @@ def carry_out(trainer: Subject, message: dict[str, Any]) -> str | None:
     elif kind == "save":
         return f"Saved after {trainer.steps:,} steps: {trainer.save().name}."
     elif kind == "rewind":
-        left = trainer.run_dir.name
-        trainer.rewind(message["to"])
+        left, to = trainer.run_dir.name, message.get("to")
+        if isinstance(to, bool) or not isinstance(to, int | str) or Path(str(to)).name != str(to):
+            raise InputError(f"to={to!r} names no checkpoint of this run; send its steps, its name, or 'best'.")
+        trainer.rewind(to)
         return f"Back at {trainer.steps:,} steps. {left} stays as it is; training goes on in {trainer.run_dir.name}."
     elif kind not in KINDS:
         raise InputError(f"message kind={kind!r} is unknown; send one of: {', '.join(KINDS)}.")

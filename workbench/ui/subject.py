@@ -88,7 +88,7 @@ class Subject(Protocol):
     def save(self) -> Path:
         """Write a checkpoint that stays, and return its folder."""
 
-    def rewind(self, to: str) -> None:
+    def rewind(self, to: int | str) -> None:
         """Go back to a checkpoint, and on from there in another folder."""
 
     def pause(self) -> None:
