@@ -1,0 +1,64 @@
+import React from "react";
+import { Command } from "./commands";
+import { runsIcon } from "./icons";
+import type { Runs } from "./model";
+import { MissingError } from "./server";
+
+/** What keeps the list from being renewed, and what to do about it. */
+export function Fault({ fault }: { fault: unknown }): React.JSX.Element | null {
+  if (fault === null) {
+    return null;
+  }
+  const advice =
+    fault instanceof MissingError
+      ? "Its extension of RL Workbench is not loaded: restart JupyterLab. “workbench doctor” tells more."
+      : fault instanceof Error && !/fetch|network/i.test(fault.message)
+        ? fault.message
+        : "JupyterLab's server does not answer; trying again.";
+  return (
+    <p className="rlw-Fault" role="alert">
+      {advice}
+    </p>
+  );
+}
+
+interface EmptyProps {
+  runs: Runs;
+  none: boolean;
+  filter: string;
+  clear: () => void;
+  act: (command: string) => void;
+}
+
+/** What stands where no run does. */
+export function Empty({ runs, none, filter, clear, act }: EmptyProps): React.JSX.Element | null {
+  if (!none || !runs.known) {
+    return null;
+  }
+  if (runs.runs.length > 0) {
+    return (
+      <div className="rlw-Empty">
+        <p>No run matches “{filter.trim()}”.</p>
+        <button type="button" onClick={clear}>
+          Show all
+        </button>
+      </div>
+    );
+  }
+  return (
+    <div className="rlw-Empty" data-testid="rlw-empty">
+      <runsIcon.react tag="span" width="40px" height="40px" />
+      <h3>No runs yet</h3>
+      <p>
+        A trainer writes its run into the folder <code>{runs.folder}</code> beside its notebook, and it appears here
+        while it trains.
+      </p>
+      <button type="button" className="rlw-mod-first" onClick={() => act(Command.experiment)}>
+        New experiment
+      </button>
+      <button type="button" onClick={() => act(Command.tutorials)}>
+        Open the tutorials
+      </button>
+    </div>
+  );
+}
