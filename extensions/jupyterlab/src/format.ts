@@ -27,7 +27,7 @@ export function score(value: number | null): string {
   return value === null ? "–" : value.toFixed(Math.abs(value) >= 9.995 ? 1 : 2).replace("-", "−");
 }
 
-/** How long ago: "now", "12 min ago", "3 h ago", then the date. */
+/** How long ago: "just now", "12 min", "3 h", then the date. */
 export function ago(then: string | null, now: number): string {
   const at = then === null ? Number.NaN : Date.parse(then);
   if (Number.isNaN(at)) {
@@ -38,10 +38,10 @@ export function ago(then: string | null, now: number): string {
     return "just now";
   }
   if (minutes < 60) {
-    return `${minutes} min ago`;
+    return `${minutes} min`;
   }
   if (minutes < 24 * 60) {
-    return `${Math.floor(minutes / 60)} h ago`;
+    return `${Math.floor(minutes / 60)} h`;
   }
   return new Date(at).toLocaleDateString(undefined, { day: "numeric", month: "short" });
 }

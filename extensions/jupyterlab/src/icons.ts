@@ -5,31 +5,31 @@ import { LabIcon } from "@jupyterlab/ui-components";
 const drawn = (body: string): string =>
   `<svg xmlns="http://www.w3.org/2000/svg" width="16" viewBox="0 0 24 24">${body}</svg>`;
 
-/** The class colours what has the attribute `stroke`; `fill` stands outside of it, so that it stays empty. */
-const strokes = (...paths: string[]): string =>
+/** `fill` stands outside of the theme's class, which would colour it: the shapes stay empty. */
+const strokes = (look: string, ...paths: string[]): string =>
   `<g fill="none" stroke-width="2" stroke-linecap="round" stroke-linejoin="round">${paths
-    .map((path) => `<path class="jp-icon3 jp-icon-selectable" stroke="#616161" d="${path}"/>`)
+    .map((path) => `<path ${look} d="${path}"/>`)
     .join("")}</g>`;
 
+const THEMED = 'class="jp-icon3 jp-icon-selectable" stroke="#616161"';
+/** The launcher's tiles have colours of their own, which stand on light and dark. */
+const BLUE = 'stroke="#4f7be0"';
 const AXES = "M4 4v16h16";
+const CURVE = "M7.5 16.5c3.5 0 3.5-3.5 5-6.5s3.5-3.5 7.5-3.5";
 
 /** A learning curve. */
-export const runsIcon = new LabIcon({
-  name: "rl-workbench:runs",
-  svgstr: drawn(strokes(AXES, "M7.5 16.5c3.5 0 3.5-3.5 5-6.5s3.5-3.5 7.5-3.5")),
-});
+export const runsIcon = new LabIcon({ name: "rl-workbench:runs", svgstr: drawn(strokes(THEMED, AXES, CURVE)) });
 
-/** A curve that begins, and a plus. */
 export const experimentIcon = new LabIcon({
   name: "rl-workbench:experiment",
-  svgstr: drawn(strokes(AXES, "M7.5 16.5c3 0 3.5-2.6 4.8-5", "M17 4.5v7M13.5 8h7")),
+  svgstr: drawn(strokes(THEMED, AXES) + strokes(BLUE, CURVE)),
 });
 
 /** An open book. */
 export const tutorialsIcon = new LabIcon({
   name: "rl-workbench:tutorials",
   svgstr: drawn(
-    strokes("M12 7c-2-1.7-4.6-2.2-8-2v13c3.4-.2 6 .3 8 2 2-1.7 4.6-2.2 8-2V5c-3.4-.2-6 .3-8 2z", "M12 7v13"),
+    strokes(BLUE, "M12 7c-2-1.7-4.6-2.2-8-2v13c3.4-.2 6 .3 8 2 2-1.7 4.6-2.2 8-2V5c-3.4-.2-6 .3-8 2zM12 7v13"),
   ),
 });
 

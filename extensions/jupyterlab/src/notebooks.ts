@@ -38,8 +38,9 @@ export class Notebooks {
     if (!names.has(SHELF)) {
       await this.services.contents.save(shelf, { type: "directory" });
     }
-    const present = names.has(SHELF) && (await this.names(shelf)).has(name);
-    return present ? PathExt.join(shelf, name) : this.write(await this.server.tutorial(name), shelf);
+    const file = `${name}.ipynb`;
+    const present = names.has(SHELF) && (await this.names(shelf)).has(file);
+    return present ? PathExt.join(shelf, file) : this.write(await this.server.tutorial(name), shelf);
   }
 
   private async write(made: Made, folder: string): Promise<string> {

@@ -1,10 +1,10 @@
-import { ReactWidget, ToolbarButtonComponent, UseSignal, refreshIcon } from "@jupyterlab/ui-components";
+import { addIcon, ReactWidget, refreshIcon, ToolbarButtonComponent, UseSignal } from "@jupyterlab/ui-components";
 import type { CommandRegistry } from "@lumino/commands";
 import type { Message } from "@lumino/messaging";
 import React, { useState } from "react";
 import { Command, PANEL } from "./commands";
 import { Empty, Fault } from "./notices";
-import { experimentIcon, runsIcon } from "./icons";
+import { runsIcon } from "./icons";
 import { Row } from "./row";
 import type { Runs } from "./model";
 import type { Run } from "./server";
@@ -60,18 +60,14 @@ function List({ runs, act }: { runs: Runs; act: Act }): React.JSX.Element {
     <>
       <header className="rlw-Header">
         <h2>Runs</h2>
-        <ToolbarButtonComponent
-          icon={experimentIcon}
-          tooltip="New experiment"
-          onClick={() => act(Command.experiment)}
-        />
+        <ToolbarButtonComponent icon={addIcon} tooltip="New experiment" onClick={() => act(Command.experiment)} />
         <ToolbarButtonComponent icon={refreshIcon} tooltip="Refresh" onClick={() => act(Command.refresh)} />
       </header>
       {runs.runs.length > 0 && (
         <input
           className="rlw-Filter"
           type="search"
-          placeholder="Filter by name, algorithm, state"
+          placeholder="Filter"
           aria-label="Filter the runs"
           value={filter}
           onChange={(event) => setFilter(event.target.value)}
@@ -102,7 +98,7 @@ function List({ runs, act }: { runs: Runs; act: Act }): React.JSX.Element {
 
 /** Every word of the filter is somewhere in what is known of the run. */
 export function matches(run: Run, filter: string): boolean {
-  const text = [run.path, run.env, run.algorithm, run.state, `seed ${run.seed}`].join(" ").toLowerCase();
+  const text = [run.path, run.env, run.algorithm, run.learner, run.state, `seed ${run.seed}`].join(" ").toLowerCase();
   return filter
     .toLowerCase()
     .split(/\s+/)

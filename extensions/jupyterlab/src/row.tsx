@@ -20,7 +20,7 @@ export function Row({ run, now, open, toggle, offers }: RowProps): React.JSX.Ele
     <li className="rlw-Run" data-testid="rlw-run" data-run={run.path} data-state={run.state} data-steps={run.steps}>
       <button type="button" className="rlw-Run-head" aria-expanded={open} onClick={toggle} title={run.path}>
         <span className="rlw-Dot" aria-hidden="true" />
-        <span className="rlw-Run-title">{run.env || run.name}</span>
+        <span className="rlw-Run-title">{isNamed(run) ? run.name : run.env}</span>
         <span className="rlw-Run-return" title="Mean episode return">
           {told && score(run.episode_return)}
         </span>
@@ -34,10 +34,16 @@ export function Row({ run, now, open, toggle, offers }: RowProps): React.JSX.Ele
   );
 }
 
+/** Whether its folder has a name that somebody chose: others say no more than environment, algorithm and time. */
+function isNamed(run: Run): boolean {
+  const folder = run.path.split("/").at(-1) ?? "";
+  return run.env === "" || !folder.startsWith(`${run.env.replace("/", "_")}-${run.algorithm}-`);
+}
+
 function about(run: Run, now: number): string {
   const seed = run.seed === null ? "" : `seed ${run.seed}`;
   const when = isActive(run) ? run.state : run.state === "stopped" ? ago(run.created, now) : run.state;
-  return [run.algorithm, seed, when].filter(Boolean).join(" · ");
+  return [isNamed(run) ? run.env : "", run.algorithm, seed, when].filter(Boolean).join(" · ");
 }
 
 function progress(run: Run): string {
@@ -65,7 +71,7 @@ function Bar({ run }: { run: Run }): React.JSX.Element {
 function Details({ run, children }: { run: Run; children: React.ReactNode }): React.JSX.Element {
   const facts: [string, string | null][] = [
     ["Folder", run.path],
-    ["Begun", run.created === null ? null : new Date(run.created).toLocaleString()],
+    ["Begun", run.created === null ? null : new Date(run.created).toLocaleString(undefined, { dateStyle: "medium", timeStyle: "short" })],
     ["Training time", duration(run.seconds)],
     ["Learner", run.learner],
     ["Lanes", run.lanes === null ? null : run.lanes.toLocaleString("en").replaceAll(",", " ")],
