@@ -22,61 +22,63 @@ def server(tmp_path_factory):
 
 @pytest.fixture
 def ask(server):
-    """Give a function that asks for an address and returns the status and the answer."""
+    """Give a function that asks for an address and returns the status and the answer; `content` is posted."""
 
-    def asked(address, *, token=server.token, data=None, headers=None):
-        url = f"http://127.0.0.1:{server.port}/{address}"
-        headers = {**(headers or {}), **({"Authorization": f"token {token}"} if token else {})}
+    def asked(address, content=None, *, token=server.token):
+        url = f"http://127.0.0.1:{server.port}/rl-workbench/{address}"
+        data = None if content is None else content.encode()
         try:
-            with urlopen(Request(url, data, headers)) as answer:
-                return answer.status, json.loads(answer.read())
+            answer = urlopen(Request(url, data, {"Authorization": f"token {token}"} if token else {}))
         except HTTPError as error:
-            with error:
-                return error.code, json.loads(error.read())
+            answer = error
+        with answer:
+            text = answer.read()
+            is_json = answer.headers.get_content_type() == "application/json"
+            return answer.status, json.loads(text) if is_json else None
 
     return asked
 
 
 def test_runs_are_listed(ask):
-    status, answer = ask("rl-workbench/runs?folder=runs")
+    status, answer = ask("runs?folder=runs")
     assert status == 200
     assert [record["path"] for record in answer["runs"]] == ["runs/50%"]
-    assert ask("rl-workbench/runs")[1] == answer
+    assert ask("runs")[1] == answer
 
 
 @pytest.mark.parametrize("address", ["runs", "templates/experiment", "tutorials", "tutorials/01_first_run"])
 def test_a_stranger_is_refused(ask, address):
-    assert ask(f"rl-workbench/{address}")[0] == 200
-    assert ask(f"rl-workbench/{address}", token=None)[0] == 403
-    assert ask(f"rl-workbench/{address}", token="wrong")[0] == 403
+    assert ask(f"{address}")[0] == 200
+    assert ask(f"{address}", token=None)[0] == 403
+    assert ask(f"{address}", token="wrong")[0] == 403
 
 
 @pytest.mark.parametrize("folder", ["../outside", "/etc", "runs/../../outside", "~"])
 def test_a_folder_outside_is_refused_with_the_reason(ask, folder):
-    status, answer = ask(f"rl-workbench/runs?folder={quote(folder, safe='')}")
+    status, answer = ask(f"runs?folder={quote(folder, safe='')}")
     assert status == 400
     assert answer["message"].startswith(f"folder={folder!r} leads out of the server's folder")
 
 
 def test_a_reason_arrives_letter_by_letter(ask):
-    status, answer = ask("rl-workbench/templates/continue?run=100%25")
+    status, answer = ask("templates/continue?run=100%25")
     assert status == 400
     assert answer["message"].startswith("run='100%' is no run directory")
 
 
 def test_a_template_is_filled_in(ask):
-    status, answer = ask("rl-workbench/templates/continue?run=runs/50%25")
+    status, answer = ask("templates/continue?run=runs/50%25")
     assert (status, answer["name"], answer["folder"]) == (200, "continue.ipynb", ".")
     assert 'run = "runs/50%"' in [cell["source"] for cell in answer["content"]["cells"]]
 
 
 @pytest.mark.parametrize("address", ["templates/nothing", "tutorials/nothing"])
 def test_an_unknown_notebook_is_refused(ask, address):
-    status, answer = ask(f"rl-workbench/{address}")
+    status, answer = ask(f"{address}")
     assert status == 400
     assert "'nothing' is unknown" in answer["message"]
 
 
 @pytest.mark.parametrize("address", ["nothing", "templates/..%2Fexperiment", "templates/a/b"])
 def test_other_addresses_are_not_found(ask, address):
-    assert ask(f"rl-workbench/{address}")[0] == 404
+    assert ask(f"{address}")[0] == 404

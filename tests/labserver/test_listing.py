@@ -36,6 +36,7 @@ def test_a_run_is_described(tmp_path):
             "learner": "native",
             "revision": "0123456789+",
             "state": "running",
+            "steered": False,
             "goal": 8,
             "error": None,
             "notebook": "a.ipynb",

@@ -61,6 +61,19 @@ class RunsHandler(Handler):
         await self.answer(lambda: self.listing().read(folder))
 
 
+class ActionHandler(Handler):
+    """`POST actions`: steer the trainer of a run."""
+
+    @web.authenticated
+    @authorized
+    async def post(self) -> None:
+        """Do what the body asks, a `run` and a `kind`, and say when it is done."""
+        from workbench.labserver.steering import steer
+
+        message = self.get_json_body()
+        await self.answer(lambda: steer(self.root, message))
+
+
 class TemplateHandler(Handler):
     """`GET templates/NAME?run=runs/...`: a new notebook."""
 
@@ -106,6 +119,7 @@ def add_handlers(server: Any) -> None:
     shared = {"root": root, "listing": listing}
     handlers = {
         "runs": RunsHandler,
+        "actions": ActionHandler,
         f"templates/{NAME}": TemplateHandler,
         "tutorials": TutorialsHandler,
         f"tutorials/{NAME}": TutorialHandler,

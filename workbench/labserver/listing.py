@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from workbench.analysis.runs import Run, find_runs
 from workbench.errors import InputError
 from workbench.labserver.places import below, run_folders
+from workbench.ui.steering import listens
 
 MOST = 100
 """Runs in one answer: the newest."""
@@ -72,6 +73,7 @@ class Listing:
             **{name: _if(str, about.get(name)) for name in ("created", "learner")},
             "revision": _revision(about.get("git")),
             "state": status.state,
+            "steered": listens(run.path),
             "goal": status.goal,
             "error": run.error or _if(str, status.error),
             "notebook": below(self._root, status.notebook) if _is_file(status.notebook) else None,

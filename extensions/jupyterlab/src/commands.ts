@@ -8,6 +8,7 @@ import { refreshIcon } from "@jupyterlab/ui-components";
 import { experimentIcon, runsIcon, tutorialsIcon } from "./icons";
 import type { Runs } from "./model";
 import type { Notebooks } from "./notebooks";
+import type { Action, Server } from "./server";
 
 export const CATEGORY = "RL Workbench";
 export const PANEL = "rl-workbench-runs";
@@ -15,6 +16,9 @@ export const PANEL = "rl-workbench-runs";
 export const Command = {
   experiment: "rl-workbench:new-experiment",
   tutorials: "rl-workbench:tutorials",
+  steer: "rl-workbench:steer",
+  pause: "rl-workbench:pause",
+  stop: "rl-workbench:stop",
   continueRun: "rl-workbench:continue-run",
   showRuns: "rl-workbench:show-runs",
   refresh: "rl-workbench:refresh-runs",
@@ -24,12 +28,43 @@ export const Command = {
 
 export interface Parts {
   app: JupyterFrontEnd;
+  server: Server;
   runs: Runs;
   notebooks: Notebooks;
   browser: IDefaultFileBrowser | null;
 }
 
-export function addCommands({ app, runs, notebooks, browser }: Parts): void {
+/** Add what needs a run: the palette's commands are about the one that trains. */
+function addSteering({ app, server, runs }: Parts): void {
+  const { commands } = app;
+  commands.addCommand(Command.steer, {
+    label: "Steer a run",
+    execute: async (args) => {
+      try {
+        await server.steer(String(args.run), args.kind as Action);
+      } catch (error) {
+        await showErrorMessage("The trainer was not steered", error instanceof Error ? error : String(error));
+      }
+      await runs.refresh();
+    },
+  });
+  const ask = (kind: Action) => commands.execute(Command.steer, { run: runs.current?.path ?? "", kind });
+  const steered = () => runs.current?.steered ?? false;
+  commands.addCommand(Command.pause, {
+    label: () => (runs.current?.state === "paused" ? "Resume Training" : "Pause Training"),
+    isEnabled: steered,
+    execute: () => ask(runs.current?.state === "paused" ? "resume" : "pause"),
+  });
+  commands.addCommand(Command.stop, { label: "Stop Training", isEnabled: steered, execute: () => ask("stop") });
+  runs.changed.connect(() => {
+    commands.notifyCommandChanged(Command.pause);
+    commands.notifyCommandChanged(Command.stop);
+  });
+}
+
+export function addCommands(parts: Parts): void {
+  const { app, runs, notebooks, browser } = parts;
+  addSteering(parts);
   const { commands } = app;
   const here = (args: { cwd?: unknown }): string =>
     typeof args.cwd === "string" ? args.cwd : (browser?.model.path ?? "");
@@ -79,7 +114,8 @@ export function addCommands({ app, runs, notebooks, browser }: Parts): void {
 }
 
 export function addToPalette(palette: ICommandPalette): void {
-  for (const command of [Command.experiment, Command.tutorials, Command.showRuns, Command.refresh]) {
+  const { experiment, tutorials, showRuns, refresh, pause, stop } = Command;
+  for (const command of [experiment, tutorials, showRuns, refresh, pause, stop]) {
     palette.addItem({ command, category: CATEGORY, args: { isPalette: true } });
   }
 }

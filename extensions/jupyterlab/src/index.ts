@@ -31,7 +31,7 @@ const plugin: JupyterFrontEndPlugin<void> = {
   ): void => {
     const server = new Server(app.serviceManager.serverSettings);
     const runs = new Runs(server);
-    addCommands({ app, runs, notebooks: new Notebooks(server, app.serviceManager), browser });
+    addCommands({ app, server, runs, notebooks: new Notebooks(server, app.serviceManager), browser });
 
     const panel = new RunsPanel(runs, app.commands);
     app.shell.add(panel, "left", { rank: 350, type: CATEGORY_TYPE });
@@ -62,7 +62,7 @@ const CATEGORY_TYPE = "RL Workbench";
 async function follow(registry: ISettingRegistry | null, app: JupyterFrontEnd, runs: Runs): Promise<void> {
   await app.restored;
   if (registry === null) {
-    runs.refresh();
+    void runs.refresh();
     return;
   }
   const settings = await registry.load(ID);

@@ -76,9 +76,10 @@ export class Runs {
     }
   }
 
-  /** Look now. */
-  refresh(): void {
-    void this.poll.refresh();
+  /** Look now; resolves when the list is as new. */
+  async refresh(): Promise<void> {
+    await this.poll.refresh();
+    await this.poll.tick.catch(() => undefined); // the fault is shown
   }
 
   private async look(): Promise<void> {

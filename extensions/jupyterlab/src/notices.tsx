@@ -1,5 +1,6 @@
 import React from "react";
 import { Command } from "./commands";
+import type { Act } from "./controls";
 import { runsIcon } from "./icons";
 import type { Runs } from "./model";
 import { MissingError } from "./server";
@@ -27,7 +28,7 @@ interface EmptyProps {
   none: boolean;
   filter: string;
   clear: () => void;
-  act: (command: string) => void;
+  act: Act;
 }
 
 /** What stands where no run does. */
@@ -53,10 +54,10 @@ export function Empty({ runs, none, filter, clear, act }: EmptyProps): React.JSX
         A trainer writes its run into the folder <code>{runs.folder}</code> beside its notebook, and it appears here
         while it trains.
       </p>
-      <button type="button" className="rlw-mod-first" onClick={() => act(Command.experiment)}>
+      <button type="button" className="rlw-mod-first" onClick={() => void act(Command.experiment)}>
         New experiment
       </button>
-      <button type="button" onClick={() => act(Command.tutorials)}>
+      <button type="button" onClick={() => void act(Command.tutorials)}>
         Open the tutorials
       </button>
     </div>

@@ -3,10 +3,11 @@ import type { CommandRegistry } from "@lumino/commands";
 import type { Message } from "@lumino/messaging";
 import React, { useState } from "react";
 import { Command, PANEL } from "./commands";
-import { Empty, Fault } from "./notices";
+import { type Act, Controls, Offers } from "./controls";
 import { runsIcon } from "./icons";
-import { Row } from "./row";
 import type { Runs } from "./model";
+import { Empty, Fault } from "./notices";
+import { Row } from "./row";
 import type { Run } from "./server";
 
 /** The side panel: the runs, newest first. */
@@ -37,13 +38,11 @@ export class RunsPanel extends ReactWidget {
   protected render(): React.JSX.Element {
     return (
       <UseSignal signal={this.runs.changed}>
-        {() => <List runs={this.runs} act={(command, args) => void this.commands.execute(command, args)} />}
+        {() => <List runs={this.runs} act={(command, args) => this.commands.execute(command, args)} />}
       </UseSignal>
     );
   }
 }
-
-type Act = (command: string, args?: { [name: string]: string }) => void;
 
 function List({ runs, act }: { runs: Runs; act: Act }): React.JSX.Element {
   const [filter, setFilter] = useState("");
@@ -60,8 +59,8 @@ function List({ runs, act }: { runs: Runs; act: Act }): React.JSX.Element {
     <>
       <header className="rlw-Header">
         <h2>Runs</h2>
-        <ToolbarButtonComponent icon={addIcon} tooltip="New experiment" onClick={() => act(Command.experiment)} />
-        <ToolbarButtonComponent icon={refreshIcon} tooltip="Refresh" onClick={() => act(Command.refresh)} />
+        <ToolbarButtonComponent icon={addIcon} tooltip="New experiment" onClick={() => void act(Command.experiment)} />
+        <ToolbarButtonComponent icon={refreshIcon} tooltip="Refresh" onClick={() => void act(Command.refresh)} />
       </header>
       {runs.runs.length > 0 && (
         <input
@@ -83,6 +82,7 @@ function List({ runs, act }: { runs: Runs; act: Act }): React.JSX.Element {
             now={Date.now()}
             open={open.has(run.path)}
             toggle={() => toggle(run.path)}
+            controls={<Controls run={run} act={act} />}
             offers={<Offers run={run} act={act} />}
           />
         ))}
@@ -115,27 +115,4 @@ function walk(event: React.KeyboardEvent<HTMLUListElement>): void {
     target.focus();
     event.preventDefault();
   }
-}
-
-/** What can be done with a run beside steering it. */
-function Offers({ run, act }: { run: Run; act: Act }): React.JSX.Element {
-  const { notebook } = run;
-  const going = run.state === "running" || run.state === "paused";
-  return (
-    <>
-      {notebook !== null && (
-        <button type="button" onClick={() => act(Command.openNotebook, { path: notebook })}>
-          Open notebook
-        </button>
-      )}
-      {!going && run.error === null && (
-        <button type="button" onClick={() => act(Command.continueRun, { run: run.path })}>
-          Load in a new notebook
-        </button>
-      )}
-      <button type="button" onClick={() => act(Command.showFolder, { path: run.path })}>
-        Show folder
-      </button>
-    </>
-  );
 }

@@ -9,12 +9,14 @@ export interface RowProps {
   now: number;
   open: boolean;
   toggle: () => void;
-  /** What can be done with it. */
+  /** Steer its trainer, if that listens. */
+  controls: React.ReactNode;
+  /** What else can be done with it. */
   offers: React.ReactNode;
 }
 
 /** A run: what it is, where it is, how well it does; more of it when it is opened. */
-export function Row({ run, now, open, toggle, offers }: RowProps): React.JSX.Element {
+export function Row({ run, now, open, toggle, controls, offers }: RowProps): React.JSX.Element {
   const told = run.error === null || run.state === "failed";
   return (
     <li className="rlw-Run" data-testid="rlw-run" data-run={run.path} data-state={run.state} data-steps={run.steps}>
@@ -28,7 +30,12 @@ export function Row({ run, now, open, toggle, offers }: RowProps): React.JSX.Ele
         <span className="rlw-Run-steps">{told && progress(run)}</span>
         <Sparkline {...run.curve} />
       </button>
-      {isActive(run) && <Bar run={run} />}
+      {isActive(run) && (
+        <div className="rlw-Run-going">
+          <Bar run={run} />
+          {controls}
+        </div>
+      )}
       {open && <Details run={run}>{offers}</Details>}
     </li>
   );

@@ -20,6 +20,8 @@ export interface Run {
   lanes: number | null;
   revision: string | null;
   state: State;
+  /** Whether its trainer listens: in a process that trains, or that has ended a training and is still there. */
+  steered: boolean;
   steps: number;
   goal: number;
   seconds: number;
@@ -61,6 +63,10 @@ export class Server {
 
   runs(folder: string): Promise<Listing> {
     return this.ask("runs", { folder });
+  }
+
+  async steer(run: string, kind: Action): Promise<void> {
+    await this.ask("actions", {}, { method: "POST", body: JSON.stringify({ run, kind }) });
   }
 
   template(name: string, run?: string): Promise<Made> {
