@@ -66,6 +66,15 @@ def test_a_reason_arrives_letter_by_letter(ask):
     assert answer["message"].startswith("run='100%' is no run directory")
 
 
+def test_an_action_is_posted_and_refused_with_the_reason(ask):
+    assert ask("actions", '{"run": "runs/50%", "kind": "stop"}')[0] == 400
+    status, answer = ask("actions", '{"run": "../outside/a", "kind": "stop"}')
+    assert (status, answer["message"].partition(" ")[0]) == (400, "run='../outside/a'")
+    assert ask("actions", "{")[0] == 400
+    assert ask("actions", '{"run": "runs/50%", "kind": "stop"}', token=None)[0] == 403
+    assert ask("actions")[0] == 405
+
+
 def test_a_template_is_filled_in(ask):
     status, answer = ask("templates/continue?run=runs/50%25")
     assert (status, answer["name"], answer["folder"]) == (200, "continue.ipynb", ".")

@@ -42,10 +42,10 @@ function addSteering({ app, server, runs }: Parts): void {
     execute: async (args) => {
       try {
         await server.steer(String(args.run), args.kind as Action);
+        await runs.settle(String(args.run));
       } catch (error) {
         await showErrorMessage("The trainer was not steered", error instanceof Error ? error : String(error));
       }
-      await runs.refresh();
     },
   });
   const ask = (kind: Action) => commands.execute(Command.steer, { run: runs.current?.path ?? "", kind });

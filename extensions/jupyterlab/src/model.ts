@@ -13,6 +13,9 @@ export interface Settings {
 const IDLE = 3;
 const UNWATCHED = 2;
 const LONGEST = 60_000;
+/** A trainer does what is asked between two iterations, and tells so then. */
+const TRIES = 10;
+const PAUSE = 150;
 
 /** Milliseconds until the next look: longer while nothing trains, and while only the status bar shows it. */
 export function interval(period: number, active: boolean, watched: boolean): number {
@@ -80,6 +83,16 @@ export class Runs {
   async refresh(): Promise<void> {
     await this.poll.refresh();
     await this.poll.tick.catch(() => undefined); // the fault is shown
+  }
+
+  /** Look until the state of a run is another, a few times. */
+  async settle(path: string): Promise<void> {
+    const state = () => this.runs.find((run) => run.path === path)?.state;
+    const before = state();
+    for (let tries = 0; tries < TRIES && state() === before; tries++) {
+      await this.refresh();
+      await new Promise((resolve) => setTimeout(resolve, PAUSE));
+    }
   }
 
   private async look(): Promise<void> {
