@@ -54,9 +54,9 @@ function about(run: Run, now: number): string {
 }
 
 function progress(run: Run): string {
-  const steps = isActive(run) && run.goal > run.steps ? `${amount(run.steps)} / ${amount(run.goal)}` : amount(run.steps);
-  const speed = run.steps_per_second === null ? "" : ` · ${amount(run.steps_per_second)}/s`;
-  return `${steps} steps${speed}`;
+  const going = isActive(run) && run.goal > run.steps;
+  const steps = going ? `${amount(run.steps)} / ${amount(run.goal)}` : `${amount(run.steps)} steps`;
+  return run.steps_per_second === null || run.state === "paused" ? steps : `${steps} · ${amount(run.steps_per_second)}/s`;
 }
 
 function Bar({ run }: { run: Run }): React.JSX.Element {

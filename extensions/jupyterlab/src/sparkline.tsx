@@ -1,6 +1,6 @@
 import React from "react";
 
-const WIDTH = 72;
+const WIDTH = 64;
 const HEIGHT = 24;
 const EDGE = 2;
 
