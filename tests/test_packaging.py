@@ -87,7 +87,9 @@ def test_the_wheel_holds_both_packages_and_their_data(wheel):
 def test_the_wheel_holds_nothing_else(wheel):
     beside = {"_rl_workbench_gymnasium.py", "rl_workbench_gymnasium.pth"}
     assert beside <= set(wheel.namelist())
-    shared = {f"{data_folder(wheel)}/{path}" for path in tracked("extensions/jupyterlab", "etc/jupyter", "share/jupyter")}
+    shared = {
+        f"{data_folder(wheel)}/{path}" for path in tracked("extensions/jupyterlab", "etc/jupyter", "share/jupyter")
+    }
     for name in wheel.namelist():
         packaged = name.split("/")[0] in {"workbench", "workbench_kernels"} or ".dist-info/" in name
         assert packaged or name in beside | shared
@@ -105,7 +107,9 @@ def test_the_wheel_holds_the_tutorials(wheel):
     tutorials = {name for name in tracked("notebooks/tutorials") if name.endswith(".ipynb")}
     shipped = {name for name in wheel.namelist() if name.startswith("workbench/labserver/tutorials/")}
     assert {name.rpartition("/")[2] for name in shipped} == tutorials
-    assert {f"workbench/labserver/templates/{name}.ipynb" for name in ("experiment", "continue")} <= set(wheel.namelist())
+    assert {f"workbench/labserver/templates/{name}.ipynb" for name in ("experiment", "continue")} <= set(
+        wheel.namelist()
+    )
 
 
 def test_an_editable_install_brings_the_extension_too(tmp_path):
