@@ -51,8 +51,7 @@ export function Empty({ runs, none, filter, clear, act }: EmptyProps): React.JSX
       <runsIcon.react tag="span" width="40px" height="40px" />
       <h3>No runs yet</h3>
       <p>
-        A trainer writes its run into the folder <code>{runs.folder}</code> beside its notebook, and it appears here
-        while it trains.
+        Train an agent, and its run appears here as soon as it writes into <code>{runs.folder}</code>.
       </p>
       <button type="button" className="rlw-mod-first" onClick={() => void act(Command.experiment)}>
         New experiment

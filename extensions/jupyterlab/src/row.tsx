@@ -50,7 +50,7 @@ function isNamed(run: Run): boolean {
 function about(run: Run, now: number): string {
   const seed = run.seed === null ? "" : `seed ${run.seed}`;
   const when = isActive(run) ? run.state : run.state === "stopped" ? ago(run.created, now) : run.state;
-  return [isNamed(run) ? run.env : "", run.algorithm, seed, when].filter(Boolean).join(" · ");
+  return [isNamed(run) ? run.env : "", run.algorithm, when, seed].filter(Boolean).join(" · ");
 }
 
 function progress(run: Run): string {
