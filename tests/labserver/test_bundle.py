@@ -51,6 +51,13 @@ def test_the_settings_have_the_defaults_that_the_code_begins_with():
     assert f'settings: Settings = {{ folder: "{defaults["folder"]}", period: {defaults["period"]} }}' in code
 
 
+def test_it_asks_jupyterlab_for_no_newer_packages_than_it_declares():
+    package = json.loads((SOURCE / "package.json").read_text())
+    shared = {name: each["requiredVersion"] for name, each in package["jupyterlab"]["sharedPackages"].items()}
+    assert shared == package["dependencies"]
+    assert shared["@jupyterlab/application"] == "^4.4.0"  # as pyproject.toml's `lab` does
+
+
 def test_the_lock_file_names_no_registry():
     assert '"resolved"' not in (SOURCE / "package-lock.json").read_text(encoding="utf-8")
 

@@ -149,7 +149,7 @@ def check_extension() -> Iterator[Check]:
         yield Check(name, NOTE, "not installed: no side panel of runs", fix)
     elif LABEXTENSION in page["disabledExtensions"]:
         yield Check(name, NOTE, "switched off", f"jupyter labextension enable {LABEXTENSION}")
-    elif not manager.get_jpserver_extensions().get(SERVER_EXTENSION):
+    elif not manager.enabled(SERVER_EXTENSION):
         fix = f"jupyter server extension enable {SERVER_EXTENSION}, and restart JupyterLab"
         yield Check(name, NOTE, "its side of the server is switched off", fix)
     else:

@@ -35,10 +35,11 @@ def below(root: Path, path: str | Path | None) -> str | None:
     """Return `path` as seen from `root`, with slashes; None if it is not below it."""
     if path is None:
         return None
-    for base, target in ((root, Path(os.path.normpath(path))), (root.resolve(), Path(path).resolve())):
-        if target.is_relative_to(base):
-            return target.relative_to(base).as_posix()
-    return None
+    plain = Path(os.path.normpath(path))
+    if plain.is_relative_to(root):
+        return plain.relative_to(root).as_posix()
+    real, base = plain.resolve(), root.resolve()
+    return real.relative_to(base).as_posix() if real.is_relative_to(base) else None
 
 
 def run_folders(root: Path, folder: str) -> list[Path]:

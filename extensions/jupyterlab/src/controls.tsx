@@ -68,10 +68,10 @@ export function Offers({ run, act }: { run: Run; act: Act }): React.JSX.Element 
   if (run.notebook !== null) {
     offers.push(["Open notebook", Command.openNotebook, { path: run.notebook }]);
   }
+  offers.push(["Show folder", Command.showFolder, { path: run.path }]);
   if (!isActive(run) && run.env !== "") {
     offers.push(["Load in a new notebook", Command.continueRun, { run: run.path }]);
   }
-  offers.push(["Show folder", Command.showFolder, { path: run.path }]);
   return (
     <>
       {offers.map(([label, command, args]) => (
