@@ -107,7 +107,7 @@ def test_the_wheel_holds_the_tutorials(wheel):
     tutorials = {name for name in tracked("notebooks/tutorials") if name.endswith(".ipynb")}
     shipped = {name for name in wheel.namelist() if name.startswith("workbench/labserver/tutorials/")}
     assert {name.rpartition("/")[2] for name in shipped} == tutorials
-    assert {f"workbench/labserver/templates/{name}.ipynb" for name in ("experiment", "continue")} <= set(
+    assert {f"workbench/labserver/templates/{name}.ipynb" for name in ("experiment", "continue", "dashboard")} <= set(
         wheel.namelist()
     )
 

@@ -223,3 +223,19 @@ def test_the_palette_pauses_and_shows(open_lab, server):
     choose("Stop Training")
     run(lab, "runs/palette", "stopped")
     lab.finish(1)
+
+
+def test_the_dashboard_opens_in_a_notebook_that_runs(open_lab, dark_server_without_subshells, artefacts):
+    server = dark_server_without_subshells
+    write_run(server.notebooks / "board" / "runs" / "a", rows=ROWS)
+    server._setting("rl-workbench", "plugin", {"folder": "board/runs"})
+    lab = open_lab(server)
+    open_runs(lab)
+    run(lab, "board/runs/a")
+    for _ in range(2):
+        lab.page.get_by_role("button", name="Dashboard").click()
+        opened(lab, "board/dashboard.ipynb")
+        lab.page.get_by_text("1 run", exact=True).wait_for()
+    lab.page.screenshot(path=artefacts / "extension-dashboard.png")
+    assert "wb.dashboard(runs)" in lab.save("board/dashboard.ipynb").cells[1].source
+    assert [path.name for path in (server.notebooks / "board").glob("*.ipynb")] == ["dashboard.ipynb"]

@@ -12,7 +12,7 @@ def code(made):
     return [cell["source"] for cell in made["content"]["cells"] if cell["cell_type"] == "code"]
 
 
-@pytest.mark.parametrize("name", ["experiment", "continue"])
+@pytest.mark.parametrize("name", ["experiment", "continue", "dashboard"])
 def test_a_template_is_a_valid_notebook_that_was_never_run(tmp_path, name):
     made = template(tmp_path, name)
     assert (made["name"], made["folder"]) == (f"{name}.ipynb", None)
@@ -51,6 +51,17 @@ def test_an_experiment_runs_from_top_to_bottom_and_can_be_gone_on_with(tmp_path,
 def test_a_notebook_about_a_run_stands_beside_its_folder(tmp_path, path, folder, line):
     write_run(tmp_path / path)
     made = template(tmp_path, "continue", path)
+    assert made["folder"] == folder
+    assert code(made)[0] == line
+
+
+@pytest.mark.parametrize(
+    ("path", "folder", "line"),
+    [("work/runs/a", "work", 'runs = "runs"'), ("work/other/a", "work", 'runs = "other"'), ("a", ".", 'runs = "."')],
+)
+def test_a_dashboard_is_of_the_folder_that_holds_the_run(tmp_path, path, folder, line):
+    write_run(tmp_path / path)
+    made = template(tmp_path, "dashboard", path)
     assert made["folder"] == folder
     assert code(made)[0] == line
 

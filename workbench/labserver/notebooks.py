@@ -15,7 +15,7 @@ TUTORIALS = (HERE / "tutorials", HERE.parents[1] / "notebooks" / "tutorials")
 """Where the tutorials lie: in a wheel, in a checkout."""
 
 PARAMETERS = "parameters"
-"""The tag of the cell that papermill, and a template, replaces."""
+"""The tag of the cell that papermill, and a template, replaces: it names a `run` directory, or a folder of `runs`."""
 
 Record = dict[str, Any]
 
@@ -45,7 +45,9 @@ def template(root: Path, name: str, run: str | None = None) -> Record:
     folder = folder if folder == root else folder.parent
     for cell in content["cells"]:
         if PARAMETERS in cell["metadata"].get("tags", ()):
-            cell["source"] = f"run = {json.dumps(os.path.relpath(directory, folder), ensure_ascii=False)}"
+            name = cell["source"].partition(" = ")[0]
+            meant = os.path.relpath({"run": directory, "runs": directory.parent}[name], folder)
+            cell["source"] = f"{name} = {json.dumps(meant, ensure_ascii=False)}"
     return {"name": file.name, "folder": below(root, folder), "content": content}
 
 

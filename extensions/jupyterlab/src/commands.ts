@@ -8,7 +8,7 @@ import { refreshIcon } from "@jupyterlab/ui-components";
 import { experimentIcon, runsIcon, tutorialsIcon } from "./icons";
 import type { Runs } from "./model";
 import type { Notebooks } from "./notebooks";
-import type { Action, Server } from "./server";
+import type { Server } from "./server";
 
 export const CATEGORY = "RL Workbench";
 export const PANEL = "rl-workbench-runs";
@@ -16,6 +16,7 @@ export const PANEL = "rl-workbench-runs";
 export const Command = {
   experiment: "rl-workbench:new-experiment",
   tutorials: "rl-workbench:tutorials",
+  dashboard: "rl-workbench:dashboard",
   steer: "rl-workbench:steer",
   pause: "rl-workbench:pause",
   stop: "rl-workbench:stop",
@@ -26,6 +27,11 @@ export const Command = {
   showFolder: "rl-workbench:show-folder",
 } as const;
 
+/** What JupyterLab says of a notebook that it opened. */
+interface Opened {
+  context: { ready: Promise<void>; sessionContext: { ready: Promise<void> } };
+}
+
 export interface Parts {
   app: JupyterFrontEnd;
   server: Server;
@@ -34,43 +40,20 @@ export interface Parts {
   browser: IDefaultFileBrowser | null;
 }
 
-/** Add what needs a run: the palette's commands are about the one that trains. */
-function addSteering({ app, server, runs }: Parts): void {
-  const { commands } = app;
-  commands.addCommand(Command.steer, {
-    label: "Steer a run",
-    execute: async (args) => {
-      try {
-        await server.steer(String(args.run), args.kind as Action);
-        await runs.settle(String(args.run));
-      } catch (error) {
-        await showErrorMessage("The trainer was not steered", error instanceof Error ? error : String(error));
-      }
-    },
-  });
-  const ask = (kind: Action) => commands.execute(Command.steer, { run: runs.current?.path ?? "", kind });
-  const steered = () => runs.current?.steered ?? false;
-  commands.addCommand(Command.pause, {
-    label: () => (runs.current?.state === "paused" ? "Resume Training" : "Pause Training"),
-    isEnabled: steered,
-    execute: () => ask(runs.current?.state === "paused" ? "resume" : "pause"),
-  });
-  commands.addCommand(Command.stop, { label: "Stop Training", isEnabled: steered, execute: () => ask("stop") });
-  runs.changed.connect(() => {
-    commands.notifyCommandChanged(Command.pause);
-    commands.notifyCommandChanged(Command.stop);
-  });
-}
-
-export function addCommands(parts: Parts): void {
-  const { app, runs, notebooks, browser } = parts;
-  addSteering(parts);
+export function addCommands({ app, runs, notebooks, browser }: Parts): void {
   const { commands } = app;
   const here = (args: { cwd?: unknown }): string =>
     typeof args.cwd === "string" ? args.cwd : (browser?.model.path ?? "");
-  const opened = async (made: Promise<string>): Promise<void> => {
+  const opened = async (made: Promise<string>, run = false): Promise<void> => {
     try {
-      await commands.execute("docmanager:open", { path: await made });
+      const path = await made;
+      const known = await app.serviceManager.sessions.findByPath(path);
+      const widget = (await commands.execute("docmanager:open", { path })) as Opened | undefined;
+      if (run && !known && widget) {
+        await widget.context.ready;
+        await widget.context.sessionContext.ready;
+        await commands.execute("notebook:run-all-cells");
+      }
     } catch (error) {
       await showErrorMessage("The notebook could not be made", error instanceof Error ? error : String(error));
     }
@@ -87,6 +70,12 @@ export function addCommands(parts: Parts): void {
     caption: "The tutorials as notebooks of your own, in a folder beside your work",
     icon: (args) => (args.isPalette ? undefined : tutorialsIcon),
     execute: (args) => opened(notebooks.tutorials(here(args))),
+  });
+  commands.addCommand(Command.dashboard, {
+    label: (args) => (args.isPalette ? "Open the Dashboard of Runs" : "Dashboard"),
+    caption: "The runs beside the newest one: watched, compared and steered, in a notebook of their own",
+    isEnabled: () => runs.runs.length > 0,
+    execute: () => opened(notebooks.dashboard(runs.runs[0]?.path ?? ""), true),
   });
   commands.addCommand(Command.continueRun, {
     label: "Go on with a run in a new notebook",
@@ -114,8 +103,8 @@ export function addCommands(parts: Parts): void {
 }
 
 export function addToPalette(palette: ICommandPalette): void {
-  const { experiment, tutorials, showRuns, refresh, pause, stop } = Command;
-  for (const command of [experiment, tutorials, showRuns, refresh, pause, stop]) {
+  const { experiment, tutorials, dashboard, showRuns, refresh, pause, stop } = Command;
+  for (const command of [experiment, tutorials, dashboard, showRuns, refresh, pause, stop]) {
     palette.addItem({ command, category: CATEGORY, args: { isPalette: true } });
   }
 }

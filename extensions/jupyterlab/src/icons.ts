@@ -33,6 +33,12 @@ export const tutorialsIcon = new LabIcon({
   ),
 });
 
+/** A table above two curves. */
+export const dashboardIcon = new LabIcon({
+  name: "rl-workbench:dashboard",
+  svgstr: drawn(strokes(THEMED, "M4 4h16v16H4zM4 11h16M12 11v9")),
+});
+
 export const pauseIcon = new LabIcon({
   name: "rl-workbench:pause",
   svgstr: drawn('<path class="jp-icon3 jp-icon-selectable" fill="#616161" d="M6 5h4v14H6zM14 5h4v14h-4z"/>'),

@@ -12,6 +12,7 @@ import { Notebooks } from "./notebooks";
 import { RunsPanel } from "./panel";
 import { Server } from "./server";
 import { StatusItem } from "./statusbar";
+import { addSteering } from "./steering";
 
 const ID = "rl-workbench:plugin";
 
@@ -31,7 +32,9 @@ const plugin: JupyterFrontEndPlugin<void> = {
   ): void => {
     const server = new Server(app.serviceManager.serverSettings);
     const runs = new Runs(server);
-    addCommands({ app, server, runs, notebooks: new Notebooks(server, app.serviceManager), browser });
+    const parts = { app, server, runs, notebooks: new Notebooks(server, app.serviceManager), browser };
+    addCommands(parts);
+    addSteering(parts);
 
     const panel = new RunsPanel(runs, app.commands);
     app.shell.add(panel, "left", { rank: 350, type: CATEGORY_TYPE });

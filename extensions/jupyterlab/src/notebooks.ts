@@ -18,6 +18,14 @@ export class Notebooks {
     return this.write(made, made.folder ?? folder);
   }
 
+  /** Return the path of the dashboard of the runs beside `run`; make it if it is not there. */
+  async dashboard(run: string): Promise<string> {
+    const made = await this.server.template("dashboard", run);
+    const folder = made.folder ?? "";
+    const present = (await this.names(folder)).has(made.name);
+    return present ? PathExt.join(folder, made.name) : this.write(made, folder);
+  }
+
   /** Put the tutorials that are not there yet below `folder`; return the path of the first. */
   async tutorials(folder: string): Promise<string> {
     const tutorials = await this.server.tutorials();

@@ -4,7 +4,7 @@ import type { Message } from "@lumino/messaging";
 import React, { useState } from "react";
 import { Command, PANEL } from "./commands";
 import { type Act, Controls, Offers } from "./controls";
-import { runsIcon } from "./icons";
+import { dashboardIcon, runsIcon } from "./icons";
 import type { Runs } from "./model";
 import { Empty, Fault } from "./notices";
 import { Row } from "./row";
@@ -59,6 +59,12 @@ function List({ runs, act }: { runs: Runs; act: Act }): React.JSX.Element {
     <>
       <header className="rlw-Header">
         <h2>Runs</h2>
+        <ToolbarButtonComponent
+          icon={dashboardIcon}
+          tooltip="Dashboard"
+          enabled={runs.runs.length > 0}
+          onClick={() => void act(Command.dashboard)}
+        />
         <ToolbarButtonComponent icon={addIcon} tooltip="New experiment" onClick={() => void act(Command.experiment)} />
         <ToolbarButtonComponent icon={refreshIcon} tooltip="Refresh" onClick={() => void act(Command.refresh)} />
       </header>
