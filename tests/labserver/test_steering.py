@@ -24,10 +24,10 @@ def trainer(tmp_path):
 
 def test_a_trainer_does_what_is_asked(tmp_path, trainer):
     def told(state):
-        """Wait until the run tells that it is in `state`: it does at the end of an iteration."""
+        """Wait until the run tells that it is in `state` and has begun: it does at the end of an iteration."""
         deadline = time.monotonic() + 30
         listing = Listing(tmp_path)
-        while (record := listing.read("runs")["runs"][0])["state"] != state:
+        while (record := listing.read("runs")["runs"][0])["state"] != state or not record["steps"]:
             assert time.monotonic() < deadline, record
             time.sleep(0.01)
         return record["steered"]
