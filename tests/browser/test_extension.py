@@ -239,3 +239,18 @@ def test_the_dashboard_opens_in_a_notebook_that_runs(open_lab, dark_server_witho
     lab.page.screenshot(path=artefacts / "extension-dashboard.png")
     assert "wb.dashboard(runs)" in lab.save("board/dashboard.ipynb").cells[1].source
     assert [path.name for path in (server.notebooks / "board").glob("*.ipynb")] == ["dashboard.ipynb"]
+
+
+def test_a_dashboard_that_somebody_else_wrote_is_opened_and_not_run(open_lab, dark_server_without_subshells):
+    server = dark_server_without_subshells
+    write_run(server.notebooks / "theirs" / "runs" / "a", rows=ROWS)
+    server._setting("rl-workbench", "plugin", {"folder": "theirs/runs"})
+    lab = open_lab(server)
+    lab.write("theirs/dashboard.ipynb", "open('trace', 'w')")
+    open_runs(lab)
+    run(lab, "theirs/runs/a")
+    lab.page.get_by_role("button", name="Dashboard").click()
+    opened(lab, "theirs/dashboard.ipynb")
+    assert lab.finish(0)  # Had it been run when it was opened, this would be its second time.
+    count = "() => window.jupyterapp.shell.currentWidget.content.widgets[0].model.executionCount"
+    assert lab.page.evaluate(count) == 1

@@ -93,6 +93,9 @@ def test_a_sick_run_is_told_and_spoils_nothing(tmp_path):
     write_run(tmp_path / "runs" / "well", rows=ROWS)
     (tmp_path / "runs" / "sick").mkdir()
     (tmp_path / "runs" / "sick" / "run.json").write_text("{")
+    damaged = {"a": "[1]", "b": '{"episode_return": 1}', "c": '{"steps": "x", "episode_return": {}}'}
+    for name, line in damaged.items():
+        (write_run(tmp_path / "runs" / name) / "metrics.jsonl").write_text(f"{line}\n")
     odd = write_run(tmp_path / "runs" / "odd", env=3, seed=[], created=4, learner={}, git="x", lanes=float("nan"))
     write_status(odd, "stopped", steps=float("nan"), goal=float("inf"), steps_per_second=float("inf"), notebook=5)
     records = {record["name"]: record for record in Listing(tmp_path).read("runs")["runs"]}
@@ -100,6 +103,9 @@ def test_a_sick_run_is_told_and_spoils_nothing(tmp_path):
     assert records["sick"]["curve"] == {"at": [], "value": []}
     assert (records["odd"]["steps"], records["odd"]["lanes"], records["odd"]["env"]) == (0, None, "3")
     assert records["well"]["steps"] == 4
+    for name in damaged:
+        assert records[name]["error"].startswith("its metrics cannot be read: ")
+        assert records[name]["curve"] == {"at": [], "value": []}
     json.dumps(records, allow_nan=False)
 
 

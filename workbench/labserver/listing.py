@@ -98,10 +98,11 @@ class Listing:
 def course(run: Run) -> Record:
     """Return how far a run came: its last numbers, and its `curve` of the mean return as a sparkline."""
     names = ["episode_return", "steps_per_second", "seconds"]
+    damage: Record = {}
     try:
         curves = run.curves(names)
-    except (OSError, ValueError):  # it is being written, or removed
-        curves = {}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:  # whatever its files hold
+        curves, damage = {}, {"error": f"its metrics cannot be read: {error!r}"}
     last = {name: float(values[-1]) for name, (_, values) in curves.items() if len(values)}
     ends = [float(steps[-1]) for steps, _ in curves.values() if len(steps)]
     empty = np.empty(0)
@@ -111,6 +112,7 @@ def course(run: Run) -> Record:
         "steps_per_second": rounded(last.get("steps_per_second", math.nan)),
         "episode_return": rounded(last.get("episode_return", math.nan)),
         "curve": sparkline(*curves.get("episode_return", (empty, empty))),
+        **damage,
     }
 
 

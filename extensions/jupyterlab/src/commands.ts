@@ -44,18 +44,23 @@ export function addCommands({ app, runs, notebooks, browser }: Parts): void {
   const { commands } = app;
   const here = (args: { cwd?: unknown }): string =>
     typeof args.cwd === "string" ? args.cwd : (browser?.model.path ?? "");
-  const opened = async (made: Promise<string>, run = false): Promise<void> => {
+  const open = (path: string) => commands.execute("docmanager:open", { path });
+  const opened = async (made: Promise<unknown>): Promise<void> => {
     try {
-      const path = await made;
-      const known = await app.serviceManager.sessions.findByPath(path);
-      const widget = (await commands.execute("docmanager:open", { path })) as Opened | undefined;
-      if (run && !known && widget) {
-        await widget.context.ready;
-        await widget.context.sessionContext.ready;
-        await commands.execute("notebook:run-all-cells");
-      }
+      await made;
     } catch (error) {
       await showErrorMessage("The notebook could not be made", error instanceof Error ? error : String(error));
+    }
+  };
+
+  const openDashboard = async (): Promise<void> => {
+    const { path, ours } = await notebooks.dashboard(runs.runs[0]?.path ?? "");
+    const known = await app.serviceManager.sessions.findByPath(path);
+    const widget = (await open(path)) as Opened | undefined;
+    if (ours && !known && widget) {
+      await widget.context.ready;
+      await widget.context.sessionContext.ready;
+      await commands.execute("notebook:run-all-cells");
     }
   };
 
@@ -63,27 +68,27 @@ export function addCommands({ app, runs, notebooks, browser }: Parts): void {
     label: (args) => (args.isPalette ? "New RL Experiment" : "New experiment"),
     caption: "A notebook that trains an agent, ready to run",
     icon: (args) => (args.isPalette ? undefined : experimentIcon),
-    execute: (args) => opened(notebooks.fromTemplate("experiment", here(args))),
+    execute: (args) => opened(notebooks.fromTemplate("experiment", here(args)).then(open)),
   });
   commands.addCommand(Command.tutorials, {
     label: (args) => (args.isPalette ? "Open the RL Workbench Tutorials" : "Tutorials"),
     caption: "The tutorials as notebooks of your own, in a folder beside your work",
     icon: (args) => (args.isPalette ? undefined : tutorialsIcon),
-    execute: (args) => opened(notebooks.tutorials(here(args))),
+    execute: (args) => opened(notebooks.tutorials(here(args)).then(open)),
   });
   commands.addCommand(Command.dashboard, {
     label: (args) => (args.isPalette ? "Open the Dashboard of Runs" : "Dashboard"),
     caption: "The runs beside the newest one: watched, compared and steered, in a notebook of their own",
     isEnabled: () => runs.runs.length > 0,
-    execute: () => opened(notebooks.dashboard(runs.runs[0]?.path ?? ""), true),
+    execute: () => opened(openDashboard()),
   });
   commands.addCommand(Command.continueRun, {
     label: "Go on with a run in a new notebook",
-    execute: (args) => opened(notebooks.fromTemplate("continue", "", String(args.run))),
+    execute: (args) => opened(notebooks.fromTemplate("continue", "", String(args.run)).then(open)),
   });
   commands.addCommand(Command.openNotebook, {
     label: "Open the notebook of a run",
-    execute: (args) => commands.execute("docmanager:open", { path: String(args.path) }),
+    execute: (args) => open(String(args.path)),
   });
   commands.addCommand(Command.showFolder, {
     label: "Show the folder of a run",

@@ -2,7 +2,7 @@
 
 import type { Contents, KernelSpec, ServiceManager } from "@jupyterlab/services";
 import { PathExt } from "@jupyterlab/coreutils";
-import type { Made, Server } from "./server";
+import type { Content, Made, Server } from "./server";
 
 const SHELF = "rl-workbench-tutorials";
 
@@ -18,12 +18,19 @@ export class Notebooks {
     return this.write(made, made.folder ?? folder);
   }
 
-  /** Return the path of the dashboard of the runs beside `run`; make it if it is not there. */
-  async dashboard(run: string): Promise<string> {
+  /**
+   * Return the path of the dashboard of the runs beside `run`, and whether its code is ours: what somebody else wrote
+   * under that name is not run unasked. Make it if it is not there.
+   */
+  async dashboard(run: string): Promise<{ path: string; ours: boolean }> {
     const made = await this.server.template("dashboard", run);
     const folder = made.folder ?? "";
-    const present = (await this.names(folder)).has(made.name);
-    return present ? PathExt.join(folder, made.name) : this.write(made, folder);
+    if (!(await this.names(folder)).has(made.name)) {
+      return { path: await this.write(made, folder), ours: true };
+    }
+    const path = PathExt.join(folder, made.name);
+    const found = await this.services.contents.get(path, { type: "notebook", format: "json" });
+    return { path, ours: code(found.content as Content) === code(made.content) };
   }
 
   /** Put the tutorials that are not there yet below `folder`; return the path of the first. */
@@ -80,6 +87,11 @@ export function unused(name: string, taken: ReadonlySet<string>): string {
     free = `${stem}-${number}${extension}`;
   }
   return free;
+}
+
+/** All that a notebook would run. */
+function code({ cells }: Content): string {
+  return JSON.stringify(cells.filter((cell) => cell.cell_type === "code").map(({ source }) => [source].flat().join("")));
 }
 
 /** The default kernel if it speaks Python, else the first that does. */

@@ -1,3 +1,4 @@
+import { ServerConnection } from "@jupyterlab/services";
 import React from "react";
 import { Command } from "./commands";
 import type { Act } from "./controls";
@@ -13,7 +14,7 @@ export function Fault({ fault }: { fault: unknown }): React.JSX.Element | null {
   const advice =
     fault instanceof MissingError
       ? "Its extension of RL Workbench is not loaded: restart JupyterLab. “workbench doctor” tells more."
-      : fault instanceof Error && !/fetch|network/i.test(fault.message)
+      : fault instanceof Error && !(fault instanceof ServerConnection.NetworkError)
         ? fault.message
         : "JupyterLab's server does not answer; trying again.";
   return (

@@ -40,12 +40,17 @@ export interface Listing {
   total: number;
 }
 
+export interface Content {
+  metadata: { [key: string]: ReadonlyPartialJSONValue };
+  cells: { cell_type: string; source: string | string[] }[];
+}
+
 /** A notebook that can be made: a template that is filled in, or a tutorial. */
 export interface Made {
   name: string;
   /** Where it belongs, below the root; null leaves the choice. */
   folder: string | null;
-  content: { metadata: { [key: string]: ReadonlyPartialJSONValue } };
+  content: Content;
 }
 
 export interface Tutorial {
