@@ -93,7 +93,11 @@ def test_a_sick_run_is_told_and_spoils_nothing(tmp_path):
     write_run(tmp_path / "runs" / "well", rows=ROWS)
     (tmp_path / "runs" / "sick").mkdir()
     (tmp_path / "runs" / "sick" / "run.json").write_text("{")
-    damaged = {"a": "[1]", "b": '{"episode_return": 1}', "c": '{"steps": "x", "episode_return": {}}'}
+    damaged = {
+        "a": '{"steps": "x", "loss": 1}',
+        "b": '{"steps": 1, "episode_return": [1]}',
+        "c": '{"change": 5}\n{"resumed_at": 1}',
+    }
     for name, line in damaged.items():
         (write_run(tmp_path / "runs" / name) / "metrics.jsonl").write_text(f"{line}\n")
     odd = write_run(tmp_path / "runs" / "odd", env=3, seed=[], created=4, learner={}, git="x", lanes=float("nan"))

@@ -101,7 +101,7 @@ def course(run: Run) -> Record:
     damage: Record = {}
     try:
         curves = run.curves(names)
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:  # whatever its files hold
+    except (OSError, ValueError, KeyError, TypeError) as error:  # whatever its files hold
         curves, damage = {}, {"error": f"its metrics cannot be read: {error!r}"}
     last = {name: float(values[-1]) for name, (_, values) in curves.items() if len(values)}
     ends = [float(steps[-1]) for steps, _ in curves.values() if len(steps)]
