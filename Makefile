@@ -10,6 +10,7 @@ BIN := .venv/bin
 READY := .venv/ready
 WHOLE := .venv/whole
 ARGS ?=
+LAB := extensions/jupyterlab/share/jupyter/labextensions/rl-workbench/package.json
 TUTORIAL := notebooks/tutorials/01_first_run.ipynb
 RUN := runs/demo-$(shell date +%Y%m%d-%H%M%S)
 # What every environment must hold, and every recursion: run again without the compiler, and with bounds checked.
@@ -24,7 +25,8 @@ help: ## list the targets
 	@echo "make TARGET, where TARGET is one of:"
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  \1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "%-12s%s\n", $$1, $$2 }'
 
-$(READY): pyproject.toml constraints.txt
+# JupyterLab's extension is copied into .venv, so a new build of it (which its package.json names) is installed anew.
+$(READY): pyproject.toml constraints.txt $(LAB)
 	@sh .ci/venv .venv
 	@echo "Installing the pinned dependencies and the package into .venv (minutes, the first time) ..."
 	@$(BIN)/python -m pip install -qq --constraint constraints.txt hatchling editables

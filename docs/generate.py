@@ -69,6 +69,7 @@ PRIVATE = (
     *(f"workbench.checking.{name}" for name in ("speed", "surroundings", "tuning", "values")),
     "workbench.cli",
     "workbench.commands",
+    "workbench.labserver",
     "workbench.machine",
     "workbench.openmp",
     "workbench.ui",

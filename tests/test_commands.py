@@ -1,6 +1,7 @@
 """What the commands do, on real trainers: evaluate, list, measure, diagnose, stop and go on."""
 
 import json
+import shutil
 import signal
 import subprocess
 import sys
@@ -199,6 +200,40 @@ def test_bench_takes_threads_and_gives_them_back(capsys):
         assert main([*common, "--policy", policy]) == 0
         assert json.loads(capsys.readouterr().out)["threads"] == 1
     assert (numba.get_num_threads(), torch.get_num_threads()) == before
+
+
+@pytest.fixture
+def jupyter(monkeypatch, tmp_path):
+    """An empty place where Jupyter looks for extensions and settings, and nowhere else."""
+    for name in ("JUPYTER_PATH", "JUPYTER_CONFIG_PATH"):
+        monkeypatch.delenv(name, raising=False)
+    for name in ("JUPYTER_DATA_DIR", "JUPYTER_CONFIG_DIR"):
+        monkeypatch.setenv(name, str(tmp_path / "user"))
+    for name in ("ENV_JUPYTER_PATH", "SYSTEM_JUPYTER_PATH"):
+        monkeypatch.setattr(f"jupyter_core.paths.{name}", [str(tmp_path / "share" / "jupyter")])
+    for name in ("ENV_CONFIG_PATH", "SYSTEM_CONFIG_PATH"):
+        monkeypatch.setattr(f"jupyter_core.paths.{name}", [str(tmp_path / "etc" / "jupyter")])
+    return tmp_path
+
+
+def test_doctor_tells_what_keeps_the_extension_of_jupyterlab_away(jupyter):
+    def found():
+        (check,) = doctor.check_extension()
+        return check.state, check.found, check.fix
+
+    assert found()[:2] == ("note", "not installed: no side panel of runs")
+    extension = ROOT / "extensions" / "jupyterlab"
+    shutil.copytree(extension / "share", jupyter / "share")
+    assert found()[1:] == (
+        "its side of the server is switched off",
+        "jupyter server extension enable workbench.labserver, and restart JupyterLab",
+    )
+    shutil.copytree(extension / "etc", jupyter / "etc")
+    assert found() == ("ok", "installed and enabled", "")
+    (jupyter / "etc" / "jupyter" / "labconfig").mkdir()
+    switch = {"disabledExtensions": {"rl-workbench": True}}
+    (jupyter / "etc" / "jupyter" / "labconfig" / "page_config.json").write_text(json.dumps(switch))
+    assert found()[1:] == ("switched off", "jupyter labextension enable rl-workbench")
 
 
 def test_doctor_names_a_cache_that_cannot_be_written(monkeypatch, tmp_path):

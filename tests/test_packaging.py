@@ -44,6 +44,19 @@ def wheel(tmp_path_factory):
         yield archive
 
 
+def tracked(folder, *inner):
+    """Return the files that git knows below `folder`, or below these folders in it, from there."""
+    done = subprocess.run(["git", "ls-files", *inner], check=True, capture_output=True, text=True, cwd=ROOT / folder)
+    assert done.stdout
+    return done.stdout.splitlines()
+
+
+def data_folder(wheel):
+    """Return the folder of a wheel whose content an installer puts below the environment."""
+    (folder,) = {name.split("/")[0] for name in wheel.namelist() if ".data/data/" in name}
+    return f"{folder}/data"
+
+
 def normal(name):
     return re.sub(r"[-_.]+", "-", name).lower()
 
@@ -75,9 +88,40 @@ def test_the_wheel_holds_both_packages_and_their_data(wheel):
 def test_the_wheel_holds_nothing_else(wheel):
     beside = {"_rl_workbench_gymnasium.py", "rl_workbench_gymnasium.pth"}
     assert beside <= set(wheel.namelist())
+    shared = {
+        f"{data_folder(wheel)}/{path}" for path in tracked("extensions/jupyterlab", "etc/jupyter", "share/jupyter")
+    }
     for name in wheel.namelist():
-        assert name.split("/")[0] in {"workbench", "workbench_kernels"} or ".dist-info/" in name or name in beside
+        packaged = name.split("/")[0] in {"workbench", "workbench_kernels"} or ".dist-info/" in name
+        assert packaged or name in beside | shared
         assert "__pycache__" not in name
+
+
+def test_the_wheel_brings_the_extension_of_jupyterlab_as_it_is_committed(wheel):
+    for path in tracked("extensions/jupyterlab", "etc/jupyter", "share/jupyter"):
+        assert wheel.read(f"{data_folder(wheel)}/{path}") == (ROOT / "extensions/jupyterlab" / path).read_bytes()
+    configuration = f"{data_folder(wheel)}/etc/jupyter/jupyter_server_config.d/rl-workbench.json"
+    assert "workbench.labserver" in wheel.read(configuration).decode()
+
+
+def test_the_wheel_holds_the_tutorials(wheel):
+    tutorials = {name for name in tracked("notebooks/tutorials") if name.endswith(".ipynb")}
+    shipped = {name for name in wheel.namelist() if name.startswith("workbench/labserver/tutorials/")}
+    assert {name.rpartition("/")[2] for name in shipped} == tutorials
+    assert {f"workbench/labserver/templates/{name}.ipynb" for name in ("experiment", "continue", "dashboard")} <= set(
+        wheel.namelist()
+    )
+
+
+def test_an_editable_install_brings_the_extension_too(tmp_path):
+    """hatchling, which pip asks for it, copies shared data into an editable wheel as well."""
+    program = "import sys; from hatchling.build import build_editable; print(build_editable(sys.argv[1]))"
+    done = subprocess.run(
+        [sys.executable, "-c", program, str(tmp_path)], check=True, capture_output=True, text=True, cwd=ROOT
+    )
+    with zipfile.ZipFile(tmp_path / done.stdout.split()[-1]) as editable:
+        for path in tracked("extensions/jupyterlab", "etc/jupyter", "share/jupyter"):
+            assert f"{data_folder(editable)}/{path}" in editable.namelist()
 
 
 def test_the_wheel_carries_its_licence_and_its_command(wheel):

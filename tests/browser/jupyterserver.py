@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 
 REPOSITORY = Path(__file__).parents[2]
+EXTENSION = REPOSITORY / "extensions" / "jupyterlab"
 DEADLINE = 90.0
 
 
@@ -36,7 +37,9 @@ class JupyterServer:
             "HOME": str(self.folder),
             "IPYTHONDIR": str(self.folder / "ipython"),
             "JUPYTER_CONFIG_DIR": str(self.folder / "config"),
+            "JUPYTER_CONFIG_PATH": str(EXTENSION / "etc" / "jupyter"),  # as this checkout has it, installed or not
             "JUPYTER_DATA_DIR": str(self.folder / "data"),
+            "JUPYTER_PATH": str(EXTENSION / "share" / "jupyter"),
             "JUPYTER_RUNTIME_DIR": str(self.runtime),
             "JUPYTERLAB_SETTINGS_DIR": str(self.folder / "settings"),
             "JUPYTERLAB_WORKSPACES_DIR": str(self.folder / "workspaces"),

@@ -35,6 +35,7 @@ FLOORS = {
     "workbench.benchmark": 7,
     "workbench.dashboards": 7,
     "workbench.commands": 7,
+    "workbench.labserver": 7,
     "workbench.cli": 7,
     "workbench": 7,
 }

@@ -23,6 +23,9 @@ SUBSHELLS = "7.0"
 SUBSHELL_FRONT_END = "4.4"
 """The first JupyterLab that asks for it."""
 
+LABEXTENSION, SERVER_EXTENSION = "rl-workbench", "workbench.labserver"
+"""What JupyterLab and its server know our extension as."""
+
 
 @dataclass(frozen=True)
 class Check:
@@ -130,6 +133,29 @@ def check_notebook() -> Iterator[Check]:
         yield Check("subshells", OK if able else NOTE, found, upgrade)
 
 
+def check_extension() -> Iterator[Check]:
+    """See whether JupyterLab finds the side panel of runs, and its server what answers it."""
+    if machine.installed("jupyterlab") is None:
+        return
+    from jupyter_core.paths import jupyter_config_path, jupyter_path
+    from jupyter_server.extension.config import ExtensionConfigManager
+    from jupyterlab_server.config import get_page_config
+
+    page = get_page_config(jupyter_path("labextensions"))
+    manager = ExtensionConfigManager(read_config_path=jupyter_config_path())
+    name = "JupyterLab extension"
+    if LABEXTENSION not in [each["name"] for each in page["federated_extensions"]]:
+        fix = "reinstall rl-workbench (in a checkout: make lab): it brings the extension"
+        yield Check(name, NOTE, "not installed: no side panel of runs", fix)
+    elif LABEXTENSION in page["disabledExtensions"]:
+        yield Check(name, NOTE, "switched off", f"jupyter labextension enable {LABEXTENSION}")
+    elif not manager.enabled(SERVER_EXTENSION):
+        fix = f"jupyter server extension enable {SERVER_EXTENSION}, and restart JupyterLab"
+        yield Check(name, NOTE, "its side of the server is switched off", fix)
+    else:
+        yield Check(name, OK, "installed and enabled")
+
+
 GROUPS: tuple[Callable[[], Iterator[Check]], ...] = (
     check_python,
     check_requirements,
@@ -137,6 +163,7 @@ GROUPS: tuple[Callable[[], Iterator[Check]], ...] = (
     check_compiler,
     check_cache,
     check_notebook,
+    check_extension,
 )
 
 
