@@ -4,6 +4,7 @@ import math
 import sys
 import threading
 from collections.abc import Callable
+from concurrent.futures import Future
 from contextlib import AbstractContextManager, nullcontext, suppress
 from numbers import Integral, Real
 from pathlib import Path
@@ -31,6 +32,9 @@ from workbench.training.recovery import Recovery
 from workbench.training.resuming import resume_in_place
 from workbench.training.seeding import seed_at, seeds_from
 from workbench.training.status import Heartbeat
+
+GLANCE = 1.0
+"""Seconds that `train` waits for whoever looks at a trainer that rests."""
 
 
 class Trainer:
@@ -307,6 +311,34 @@ class Trainer:
         video.written()
         return video
 
+    def watch(self, lanes: int = 8) -> Any:
+        """Return a live view of the environment, for the value of a cell: training's lanes, and the policy at play.
+
+        Args:
+            lanes: How many are shown, 1 to 64.
+
+        Raises:
+            InputError: If an argument is out of range, or a package is missing.
+        """
+        from workbench.ui import watch_trainer
+
+        return watch_trainer(self, lanes)
+
+    def glance(self, work: Callable[[], Any]) -> "Future[Any]":
+        """Have `work`, which is short and changes nothing, done while no iteration runs; do not wait for it.
+
+        What it returns is there at once if nothing trains, else after the present iteration. Training that ends may
+        leave it undone: cancel it then, and ask again.
+        """
+        if not self._busy.acquire(blocking=False):
+            return self.loop.control.ask(work)
+        try:
+            done: Future[Any] = Future()
+            done.set_result(work())
+            return done
+        finally:
+            self._busy.release()
+
     def save(self, path: str | Path) -> Path:
         """Save everything needed to go on, or to load elsewhere: a folder with settings, metrics and a checkpoint.
 
@@ -334,7 +366,7 @@ class Trainer:
             raise InputError(f"steps={steps!r} is not a number of environment steps; pass an integer of at least 1.")
         if target_return is not None and not (isinstance(target_return, Real) and math.isfinite(target_return)):
             raise InputError(f"target_return={target_return!r} is no finite number; pass one, or None.")
-        if not self._busy.acquire(blocking=False):
+        if not self._busy.acquire(timeout=0.0 if self._worker is not None else GLANCE):
             raise AlreadyRunningError(f"{self!r} is already running; call stop() or wait() first.")
         try:
             self._care.begin()
