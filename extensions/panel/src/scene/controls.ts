@@ -1,15 +1,18 @@
 // Small controls that the scene is built of.
 
-import { element, mark } from "../dom";
+import { element, mark, write } from "../dom";
 import { type Icon, icon } from "./icons";
 
 const SUPPRESS = { "data-lm-suppress-shortcuts": "true" };
 
-/** A button with an icon alone; what it does is its label, and its name in tests. */
-export function button(name: string, shape: Icon, label: string, press: () => void) {
-  const root = element("button", { ...SUPPRESS, type: "button", class: "wbs-button", "data-testid": `scene-${name}` });
-  const show = (other: Icon, text: string) => {
-    icon(root, other);
+/** A button with an icon, and a word beside it if it has one; what it does is its label. */
+export function button(name: string, shape: Icon, label: string, press: () => void, word = "") {
+  const drawing = element("span", { class: "wbs-icon" });
+  const beside = element("span");
+  const root = element("button", { ...SUPPRESS, type: "button", class: word ? "wbs-button wbs-worded" : "wbs-button", "data-testid": `scene-${name}` }, drawing, ...(word ? [beside] : []));
+  const show = (other: Icon, text: string, now = word) => {
+    icon(drawing, other);
+    write(beside, now);
     mark(root, "aria-label", text);
     mark(root, "title", text);
   };

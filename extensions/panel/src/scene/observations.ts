@@ -9,9 +9,11 @@ const FEW = 12;
 export function observations(names: string[]) {
   const root = element("div", { class: "wbs-rows", "data-testid": "scene-observation" });
   let largest: number[] = [];
+  let signed = false;
 
   function rebuild(count: number): void {
     largest = new Array<number>(count).fill(0);
+    signed = false;
     if (count > FEW) {
       root.replaceChildren(element("canvas", { class: "wbs-strip" }), element("span", { class: "wbs-name" }));
       return;
@@ -46,9 +48,10 @@ export function observations(names: string[]) {
     context.fillStyle = getComputedStyle(canvas).color;
     const top = Math.max(...largest, 1e-9);
     const step = wide / values.length;
+    const base = signed ? high / 2 : high;
     values.forEach((value, k) => {
-      const size = (high / 2) * Math.min(1, Math.abs(value) / top);
-      context.fillRect(k * step, value < 0 ? high / 2 : high / 2 - size, Math.max(1, step - 0.5), size);
+      const size = base * Math.min(1, Math.abs(value) / top);
+      context.fillRect(k * step, value < 0 ? base : base - size, Math.max(1, step - 0.5), size);
     });
     const busy = values.reduce((sum, value) => sum + Number(value !== 0), 0);
     write(root.lastElementChild!, `${whole(values.length)} components, ${whole(busy)} not zero`);
@@ -58,6 +61,7 @@ export function observations(names: string[]) {
     root,
     show(values: Float32Array): void {
       if (values.length !== largest.length) rebuild(values.length);
+      signed ||= values.some((value) => value < 0);
       values.forEach((value, k) => (largest[k] = Math.max(largest[k]!, Math.abs(value))));
       (values.length > FEW ? many : few)(values);
     },

@@ -9,19 +9,21 @@ import type { About } from "./model";
 
 const WIDTH = 640; // pixels, about
 const LINE = 36;
+const HELD = 600; // milliseconds that the last picture stays
 const TYPES = ["video/webm;codecs=vp9", "video/webm;codecs=vp8", "video/webm"];
 
 /** Build the button that records until the episode ends, or until it is pressed again. */
 export function recorder(about: About, image: HTMLImageElement) {
   const canvas = document.createElement("canvas");
   const said = element("span", { class: "wbs-recorded", role: "status", "data-testid": "scene-recorded" });
-  const made = button("record", "record", "Record this lane until its episode ends", () => (film ? film.stop() : begin()));
+  const made = button("record", "record", "Record this lane until its episode ends", () => (film ? end() : begin()), "Record");
   const root = element("div", { class: "wbs-record" }, made.root, said);
   let film: MediaRecorder | null = null;
   let latest: Frame | null = null;
   let lane = 0;
   let length = 0;
   let frames = 0;
+  let ending = 0;
   let address = "";
 
   root.hidden = typeof MediaRecorder === "undefined";
@@ -58,13 +60,30 @@ export function recorder(about: About, image: HTMLImageElement) {
     film.ondataavailable = (event) => parts.push(event.data);
     film.onstop = () => finish(new Blob(parts, { type: "video/webm" }));
     film.start();
-    made.show("stop", "Stop recording");
+    const again = film;
+    requestAnimationFrame(() => film === again && latest && paint(latest)); // a canvas is captured when it is drawn on
+    made.show("stop", "Stop recording", "Stop");
     root.dataset.recording = "true";
     write(said, "recording");
   }
 
+  /** Hold the last picture for a moment, drawing it again and again, and stop. */
+  function end(): void {
+    if (ending) return;
+    ending = performance.now() + HELD;
+    const hold = () => {
+      if (!film) return;
+      if (performance.now() > ending) return film.stop();
+      const context = canvas.getContext("2d")!;
+      context.drawImage(canvas, 0, 0);
+      requestAnimationFrame(hold);
+    };
+    hold();
+  }
+
   function finish(film_: Blob): void {
     film = null;
+    ending = 0;
     delete root.dataset.recording;
     made.show("record", "Record this lane until its episode ends");
     if (address) URL.revokeObjectURL(address);
@@ -79,9 +98,9 @@ export function recorder(about: About, image: HTMLImageElement) {
     root,
     show(frame: Frame): void {
       latest = frame;
-      if (!film) return;
-      const now = frame.figures[lane]!.length;
-      if (frame.header.mode !== "play" || frame.header.lane !== lane || now < length) return film.stop();
+      if (!film || ending) return;
+      const now = frame.figures[lane]?.length ?? -1;
+      if (frame.header.mode !== "play" || frame.header.lane !== lane || now < length) return end();
       length = now;
       frames += 1;
       paint(frame);

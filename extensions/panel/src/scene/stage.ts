@@ -6,6 +6,8 @@ import { draw } from "../picture";
 import type { Frame } from "./frame";
 import type { About, Ask } from "./model";
 
+/** Returns are often whole. */
+const brief = (value: number) => (Number.isInteger(value) ? String(value).replace("-", "−") : score(value));
 const TALLEST = 380; // of the large picture, in the page's pixels
 
 /** Build the stage. `box` is what takes the keys. */
@@ -35,7 +37,7 @@ export function stage(about: About, ask: Ask) {
     }
     while (tiles.length > lanes) tiles.pop()!.remove();
     small.hidden = lanes < 2;
-    small.style.setProperty("--wbs-columns", String(lanes <= 4 ? lanes : lanes <= 16 ? 4 : 8));
+    small.style.setProperty("--wbs-columns", String(columns(lanes, about)));
   }
 
   function film(frame: Frame): void {
@@ -61,16 +63,22 @@ export function stage(about: About, ask: Ask) {
       inner.hidden = picture === null;
       if (picture) paint(inner, picture, lanes[k]!, each.clientWidth - 4);
       const { total, length } = figures[k]!;
-      write(each.lastElementChild!, score(total));
+      write(each.lastElementChild!, brief(total));
       mark(each, "aria-pressed", String(k === header.lane));
-      mark(each, "aria-label", `Lane ${k}, step ${length}, return ${score(total)}`);
+      mark(each, "aria-label", `Lane ${k}, step ${length}, return ${brief(total)}`);
     });
     const { total, length, before } = figures[header.lane]!;
-    const past = Number.isFinite(before) ? ` · last episode ${score(before)}` : "";
-    write(caption, `Lane ${header.lane} · step ${length} · return ${score(total)}${past}`);
+    const past = Number.isFinite(before) ? ` · last episode ${brief(before)}` : "";
+    write(caption, `Lane ${header.lane} · step ${length} · return ${brief(total)}${past}`);
   }
 
   return { root, box, canvas, image, show, destroy: () => URL.revokeObjectURL(address) };
+}
+
+/** Wide pictures stand four in a row, others eight; many are smaller. */
+function columns(lanes: number, { picture }: About): number {
+  const wide = picture !== null && picture.width > 1.6 * picture.height;
+  return wide ? Math.min(lanes <= 8 ? 4 : 8, Math.max(3, lanes)) : lanes <= 16 ? 8 : 16;
 }
 
 function paint(canvas: HTMLCanvasElement, picture: NonNullable<About["picture"]>, lane: Frame["lanes"][number], width: number): void {

@@ -1,6 +1,6 @@
 // The controls of lanes at play.
 
-import { element, write } from "../dom";
+import { element } from "../dom";
 import { button, choice } from "./controls";
 import type { Frame } from "./frame";
 import type { Ask, Header } from "./model";
@@ -16,7 +16,7 @@ export function transport(ask: Ask, ...extra: HTMLElement[]) {
   const back = button("back", "back", "One step back", () => ask({ kind: "back" }));
   const toggle = button("toggle", "pause", "Pause", () => ask({ kind: playing ? "pause" : "play" }));
   const step = button("step", "step", "One step on", () => ask({ kind: "step" }));
-  const branch = button("branch", "branch", "Go on from here: later moments are forgotten", () => ask({ kind: "branch" }));
+  const branch = button("branch", "branch", "Go on from here: later moments are forgotten", () => ask({ kind: "branch" }), "Go on from here");
   const moments = timeline(ask);
   const pace = choice("pace", "steps/s", PACES.map((each) => [String(each), String(each)]), (value) => ask({ kind: "pace", pace: Number(value) }));
   const policy = choice("policy", "actions", [["greedy", "likeliest"], ["sample", "drawn"]], (value) => ask({ kind: "policy", policy: value as Header["policy"] }));
@@ -53,11 +53,9 @@ export function transport(ask: Ask, ...extra: HTMLElement[]) {
     },
     show(frame: Frame): void {
       const { place = 0, kept = 1, branches = false } = frame.header;
-      branch.root.hidden = !branches;
-      branch.root.disabled = place >= kept - 1;
+      branch.root.hidden = !branches || place >= kept - 1;
       back.root.disabled = place === 0;
       moments.show(frame);
-      write(field.firstElementChild!, "seed");
     },
   };
 }

@@ -112,7 +112,7 @@ export class SceneView {
   }
 
   private words(header: Header, frame: Frame | null): string {
-    if (header.mode === "play") return frame ? `played by the policy of step ${compact(header.weights ?? 0)}` : "getting the policy";
+    if (header.mode === "play") return frame ? `the policy of step ${compact(header.weights ?? 0)} plays` : "getting the policy";
     const stride = header.stride && header.status === "running" ? ` · a frame each ${compact(Math.round(header.stride))} steps of a lane` : "";
     return `${WORDS[header.status] ?? header.status} · ${compact(header.steps)} steps${stride}`;
   }
