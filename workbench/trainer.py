@@ -20,6 +20,7 @@ from workbench.sinks.hub import attach
 from workbench.sinks.recording import check_pictures, record
 from workbench.training import distributed, evaluation
 from workbench.training.choices import algorithm_for, device_for, name_of
+from workbench.training.control import GLANCE
 from workbench.training.environments import description_of, environment_for, is_built
 from workbench.training.evaluation import Evaluation
 from workbench.training.habits import Caretaker, Habits
@@ -32,9 +33,6 @@ from workbench.training.recovery import Recovery
 from workbench.training.resuming import resume_in_place
 from workbench.training.seeding import seed_at, seeds_from
 from workbench.training.status import Heartbeat
-
-GLANCE = 1.0
-"""Seconds that `train` waits for whoever looks at a trainer that rests."""
 
 
 class Trainer:
@@ -312,32 +310,18 @@ class Trainer:
         return video
 
     def watch(self, lanes: int = 8) -> Any:
-        """Return a live view of the environment, for the value of a cell: training's lanes, and the policy at play.
-
-        Args:
-            lanes: How many are shown, 1 to 64.
+        """Return a live view of 1 to 64 lanes, for the value of a cell: training's own, or the policy at play.
 
         Raises:
-            InputError: If an argument is out of range, or a package is missing.
+            InputError: If `lanes` is out of range, or a package is missing.
         """
         from workbench.ui import watch_trainer
 
         return watch_trainer(self, lanes)
 
     def glance(self, work: Callable[[], Any]) -> "Future[Any]":
-        """Have `work`, which is short and changes nothing, done while no iteration runs; do not wait for it.
-
-        What it returns is there at once if nothing trains, else after the present iteration. Training that ends may
-        leave it undone: cancel it then, and ask again.
-        """
-        if not self._busy.acquire(blocking=False):
-            return self.loop.control.ask(work)
-        try:
-            done: Future[Any] = Future()
-            done.set_result(work())
-            return done
-        finally:
-            self._busy.release()
+        """Have `work`, short and harmless, done while no iteration runs, without waiting; see `Control.glance`."""
+        return self.loop.control.glance(work, self._busy)
 
     def save(self, path: str | Path) -> Path:
         """Save everything needed to go on, or to load elsewhere: a folder with settings, metrics and a checkpoint.

@@ -184,9 +184,7 @@ def test_an_episode_is_recorded_as_a_film_that_plays(open_lab, server, tmp_path)
 
 
 def test_it_works_in_the_dark_and_without_subshells(open_lab, dark_server_without_subshells, tmp_path, artefacts):
-    stage = Stage(
-        open_lab(dark_server_without_subshells), tmp_path, "dark.ipynb", env="MinAtar/Breakout-v1", lanes=8
-    )
+    stage = Stage(open_lab(dark_server_without_subshells), tmp_path, "dark.ipynb", env="MinAtar/Breakout-v1", lanes=8)
     stage.lab.finish(1)
     stage.until(status="running", dark="true")
     assert stage.page.evaluate(CHANGES, 5) == 5

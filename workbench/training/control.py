@@ -6,6 +6,9 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from typing import Any
 
+GLANCE = 1.0
+"""Seconds that training waits to begin for whoever glances at a trainer that rests."""
+
 
 class Control:
     """What other threads ask of the loop. It is read between iterations, so nothing is ever interrupted half-way."""
@@ -54,6 +57,21 @@ class Control:
             self._requests.put(run)
             self._wake.notify_all()
         return future
+
+    def glance(self, work: Callable[[], Any], busy: threading.Lock) -> "Future[Any]":
+        """Have `work`, which is short and changes nothing, done while no iteration runs; do not wait for it.
+
+        What it returns is there at once if nobody holds `busy`, else after the present iteration. Training that ends
+        may leave it undone: cancel it then, and ask again.
+        """
+        if not busy.acquire(blocking=False):
+            return self.ask(work)
+        try:
+            done: Future[Any] = Future()
+            done.set_result(work())
+            return done
+        finally:
+            busy.release()
 
     def answer(self) -> None:
         """Do the work asked for."""

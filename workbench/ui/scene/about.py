@@ -54,11 +54,12 @@ def _sees(tree: Any) -> bool:
 
 
 def _action(space: Any) -> dict[str, Any]:
+    choices: list[int] = []
+    box = space
     if isinstance(space, gymnasium.spaces.Dict):
-        choices, box = space["discrete"].nvec.tolist(), space["continuous"]
-    elif isinstance(space, gymnasium.spaces.Box):
-        choices, box = [], space
-    else:
+        whole: Any = space["discrete"]
+        choices, box = whole.nvec.tolist(), space["continuous"]
+    elif not isinstance(space, gymnasium.spaces.Box):
         choices = [int(space.n)] if isinstance(space, gymnasium.spaces.Discrete) else space.nvec.tolist()
         return {"choices": choices, "numbers": 0, "low": [], "high": []}
     low, high = ([float(x) if abs(x) < 1e6 else None for x in side.reshape(-1)] for side in (box.low, box.high))

@@ -76,7 +76,7 @@ class Director:
         self.notice = None
         kind = message["kind"]
         if kind in ("mode", "play", "pause", "step", "back", "look", "restart", "branch", "key"):
-            self._direct(trainer, kind, message)
+            self._direct(kind, message)
         elif kind == "select":
             self.lane = min(max(message["lane"], 0), self._count(trainer) - 1)
         elif kind == "lanes" and message["lanes"] != self.lanes:
@@ -90,7 +90,7 @@ class Director:
                 self.player.mode = self.policy
                 self.player.rethink()
 
-    def _direct(self, trainer: Any, kind: str, message: dict[str, Any]) -> None:
+    def _direct(self, kind: str, message: dict[str, Any]) -> None:
         wanted = message["mode"] if kind == "mode" else "play"
         if wanted != self.mode:
             self.mode, self._next, self._moment = wanted, 0.0, None
@@ -226,7 +226,7 @@ class Director:
         Raises:
             InputError: If they cannot be built again.
         """
-        draw: Any = None
+        env, draw = None, None  # type: Any, Any
         if isinstance(trainer.env, EmulatedVectorEnvironment):
             try:
                 env, picture, rate = stage_for(trainer.env)
@@ -253,8 +253,8 @@ class Director:
 
     # What is seen.
 
-    def frame(self, trainer: Any) -> Frame | None:
-        """Return the frame of what is on; None if there is nothing yet and nothing to say."""
+    def frame(self, trainer: Any) -> Frame:
+        """Return the frame of what is on; without lanes while there is nothing to show yet."""
         player = self.player
         playing = self.mode == "play"
         moment = (None if player is None else player.moment) if playing else self._moment

@@ -1,5 +1,6 @@
-"""Names for people: what the actions and observations of well-known environments are called, and which key takes which."""
+"""Names for people: what parts of well-known environments are called, and which key takes which action."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -13,6 +14,7 @@ LEFT, UP, RIGHT, DOWN = "ArrowLeft", "ArrowUp", "ArrowRight", "ArrowDown"
 SIDEWAYS = {LEFT: 0, RIGHT: 1}
 MOVES = {UP: 0, RIGHT: 1, DOWN: 2, LEFT: 3}
 DIGITS = 10
+VERSION = re.compile(r"-v\d+$")
 
 
 @dataclass(frozen=True)
@@ -35,56 +37,55 @@ CAR = Names(("left", "coast", "right"), ("position", "velocity"), {LEFT: 0, DOWN
 GRID = Names(("up", "right", "down", "left"), (), MOVES)
 CELLS = {str(k + 1): k for k in range(9)}
 KNOWN: dict[str, Names] = {
-    "CartPole-v0": CARTPOLE,
-    "CartPole-v1": CARTPOLE,
-    "CartPolePositions-v0": Names(CARTPOLE.actions, ("position", "angle"), SIDEWAYS),
-    "MountainCar-v0": CAR,
-    "MountainCarContinuous-v0": Names(("force",), CAR.observation, {LEFT: [-1.0], RIGHT: [1.0]}),
-    "Acrobot-v1": Names(
-        ("torque −1", "no torque", "torque +1"),
+    "CartPole": CARTPOLE,
+    "CartPolePositions": Names(CARTPOLE.actions, ("position", "angle"), SIDEWAYS),
+    "MountainCar": CAR,
+    "MountainCarContinuous": Names(("force",), CAR.observation, {LEFT: [-1.0], RIGHT: [1.0]}),
+    "Acrobot": Names(
+        ("torque down", "no torque", "torque up"),
         ("cos angle 1", "sin angle 1", "cos angle 2", "sin angle 2", "velocity 1", "velocity 2"),
         {LEFT: 0, DOWN: 1, RIGHT: 2},
     ),
-    "Pendulum-v1": Names(
+    "Pendulum": Names(
         ("torque",), ("cos angle", "sin angle", "angular velocity"), {LEFT: [2.0], RIGHT: [-2.0], DOWN: [0.0]}
     ),
-    "Pong-v0": Names(("stay", "up", "down"), (), {LEFT: 0, UP: 1, DOWN: 2}),
-    "Breakout-v0": Names(("stay", "left", "right"), (), {DOWN: 0, LEFT: 1, RIGHT: 2}),
-    "2048-v0": GRID,
-    "FourRooms-v0": GRID,
-    "Maze-v0": GRID,
-    "ConstrainedGrid-v0": GRID,
-    "Snake-v0": GRID,
-    "TicTacToe-v0": Names((), (), CELLS),
-    "Connect4-v0": Names(tuple(f"column {k + 1}" for k in range(7)), (), {str(k + 1): k for k in range(7)}),
-    "SimpleSpread-v0": Names(
-        ("stay", "left", "right", "down", "up"), (), {LEFT: 1, RIGHT: 2, DOWN: 3, UP: 4, "0": 0}
-    ),
-    "MinAtar/Asterix-v1": Names(("stay", "left", "up", "right", "down"), (), {"0": 0, LEFT: 1, UP: 2, RIGHT: 3, DOWN: 4}),
-    "MinAtar/Breakout-v1": Names(("stay", "left", "right"), (), {DOWN: 0, LEFT: 1, RIGHT: 2}),
-    "MinAtar/Freeway-v1": Names(("stay", "up", "down"), (), {LEFT: 0, UP: 1, DOWN: 2}),
-    "MinAtar/Seaquest-v1": Names(
+    "Pong": Names(("stay", "up", "down"), (), {LEFT: 0, UP: 1, DOWN: 2}),
+    "Breakout": Names(("stay", "left", "right"), (), {DOWN: 0, LEFT: 1, RIGHT: 2}),
+    "2048": GRID,
+    "FourRooms": GRID,
+    "Maze": GRID,
+    "ConstrainedGrid": GRID,
+    "Snake": GRID,
+    "TicTacToe": Names((), (), CELLS),
+    "Connect4": Names(tuple(f"column {k + 1}" for k in range(7)), (), {str(k + 1): k for k in range(7)}),
+    "SimpleSpread": Names(("stay", "left", "right", "down", "up"), (), {LEFT: 1, RIGHT: 2, DOWN: 3, UP: 4, "0": 0}),
+    "MinAtar/Asterix": Names(("stay", "left", "up", "right", "down"), (), {"0": 0, LEFT: 1, UP: 2, RIGHT: 3, DOWN: 4}),
+    "MinAtar/Breakout": Names(("stay", "left", "right"), (), {DOWN: 0, LEFT: 1, RIGHT: 2}),
+    "MinAtar/Freeway": Names(("stay", "up", "down"), (), {LEFT: 0, UP: 1, DOWN: 2}),
+    "MinAtar/Seaquest": Names(
         ("stay", "left", "up", "right", "down", "fire"), (), {"0": 0, LEFT: 1, UP: 2, RIGHT: 3, DOWN: 4, " ": 5}
     ),
-    "MinAtar/SpaceInvaders-v1": Names(("stay", "left", "right", "fire"), (), {DOWN: 0, LEFT: 1, RIGHT: 2, " ": 3}),
-    "LunarLander-v3": Names(
+    "MinAtar/SpaceInvaders": Names(("stay", "left", "right", "fire"), (), {DOWN: 0, LEFT: 1, RIGHT: 2, " ": 3}),
+    "LunarLander": Names(
         ("nothing", "fire left", "fire main", "fire right"),
         ("x", "y", "velocity x", "velocity y", "angle", "angular velocity", "left leg", "right leg"),
         {DOWN: 0, LEFT: 1, UP: 2, RIGHT: 3},
     ),
-    "FrozenLake-v1": Names(("left", "down", "right", "up"), (), {LEFT: 0, DOWN: 1, RIGHT: 2, UP: 3}),
-    "Taxi-v3": Names(
+    "FrozenLake": Names(("left", "down", "right", "up"), (), {LEFT: 0, DOWN: 1, RIGHT: 2, UP: 3}),
+    "Taxi": Names(
         ("south", "north", "east", "west", "pick up", "drop off"),
         (),
         {DOWN: 0, UP: 1, RIGHT: 2, LEFT: 3, "p": 4, "d": 5},
     ),
-    "CliffWalking-v1": GRID,
+    "CliffWalking": GRID,
 }
+"""By the environment's name, without its version."""
 
 
 def names_of(id: str, space: Any) -> Names:
     """Return the names for environment `id`, whose policy acts in `space`; numbers where nothing better is known."""
-    known, plain = KNOWN.get(id.removeprefix("workbench/"), Names()), _actions(space)
+    name = VERSION.sub("", id.removeprefix("workbench/"))
+    known, plain = KNOWN.get(name, Names()), _actions(space)
     if known.actions and len(known.actions) != len(plain):  # it was built with other actions
         known = Names()
     return Names(known.actions or plain, known.observation, known.keys or _keys(space))

@@ -12,8 +12,8 @@ Frame = tuple[dict[str, Any], list[bytes]]
 def packed(moment: Moment, about: dict[str, Any], lane: int, trace: Any) -> tuple[dict[str, Any], list[bytes]]:
     """Return what says how to read them, and the buffers of one frame.
 
-    The buffers: state [S, L] float32 or int32; observation [O, L] float32, of `lane` alone [O, 1] where the picture does
-    not need it; figures [5, L] float32; of `lane`, the policy's numbers [P], its choice [K] and what was done [K],
+    The buffers: state [S, L] float32 or int32; observation [O, L] float32, of `lane` alone [O, 1] where the picture
+    does not need it; figures [5, L] float32; of `lane`, the policy's numbers [P], its choice [K] and what was done [K],
     float32; `trace` float32; a JPEG or nothing.
 
     Args:

@@ -53,7 +53,7 @@ class Moment:
     def nbytes(self) -> int:
         """What it takes to keep."""
         parts = (self.state, self.observation, self.figures, self.policy, self.choice, self.taken, *self.arrays)
-        return sum(part.nbytes for part in parts if part is not None) + len(self.picture)
+        return len(self.picture) + sum(int(part.nbytes) for part in parts if part is not None)
 
 
 def native_of(env: VectorEnvironment) -> NativeVectorEnvironment | None:
@@ -88,7 +88,7 @@ def outlook_of(
         return None
 
     def shown(array: Any) -> Any:
-        return None if array is None else torch.from_numpy(np.ascontiguousarray(array[rows])).to(device)
+        return None if array is None else torch.from_numpy(array[rows]).to(device)
 
     carry = carry[rows] if isinstance(carry, torch.Tensor) else None
     first = first[rows].to(device) if isinstance(first, torch.Tensor) else None
@@ -104,7 +104,7 @@ def numbers_of(outlook: Outlook | None, lanes: int) -> tuple[Any, Any]:
 
 
 def shown_of(env: VectorEnvironment, lanes: int) -> tuple[Any, Any]:
-    """Return copies of the state [S, L], None if nobody can see it, and of the observation [O, L] of the first lanes."""
+    """Return copies of the first lanes' state [S, L], None if nobody can see it, and observation [O, L]."""
     native = native_of(env)
     if native is None:
         return None, np.array(env.observation[: lanes * env.agents : env.agents].T)

@@ -1,4 +1,4 @@
-"""Lanes that the present policy, or a person, plays; every moment is kept, so that one can go back, and on from there."""
+"""Lanes that the present policy, or a person, plays; moments are kept, so that one can go back, and on from there."""
 
 from typing import Any
 

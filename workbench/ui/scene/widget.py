@@ -159,7 +159,7 @@ class Scene(anywidget.AnyWidget):
         if isinstance(error, WorkbenchError):
             director.notice = str(error)
         else:  # Whatever an environment raises belongs on the page: nobody reads a thread's log.
-            LOGGER.exception("the scene could not go on")
+            LOGGER.error("the scene could not go on", exc_info=error)
             director.notice = failure(error)
 
     def _send_frame(self, trainer: Any) -> None:
