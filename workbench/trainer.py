@@ -434,18 +434,7 @@ class Trainer:
         """Do `work` while no iteration runs: at once, or on the training thread at its next pause for breath."""
         if threading.current_thread() is self._worker:
             return work()
-        while not self._busy.acquire(blocking=False):
-            future = self.loop.control.ask(work)
-            try:
-                return future.result(timeout=1.0)
-            except TimeoutError:
-                # Either the iteration is a long one, or the loop ended before it saw the request.
-                if not future.cancel():
-                    return future.result()
-        try:
-            return work()
-        finally:
-            self._busy.release()
+        return self.loop.control.between(work, self._busy)
 
 
 def _progress(trainer: Trainer) -> AbstractContextManager[Any]:

@@ -58,6 +58,21 @@ class Control:
             self._wake.notify_all()
         return future
 
+    def between(self, work: Callable[[], Any], busy: threading.Lock) -> Any:
+        """Do `work` while no iteration runs: at once if nobody holds `busy`, else on the loop's thread; wait for it."""
+        while not busy.acquire(blocking=False):
+            future = self.ask(work)
+            try:
+                return future.result(timeout=1.0)
+            except TimeoutError:
+                # Either the iteration is a long one, or the loop ended before it saw the request.
+                if not future.cancel():
+                    return future.result()
+        try:
+            return work()
+        finally:
+            busy.release()
+
     def glance(self, work: Callable[[], Any], busy: threading.Lock) -> "Future[Any]":
         """Have `work`, which is short and changes nothing, done while no iteration runs; do not wait for it.
 
