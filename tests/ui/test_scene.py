@@ -107,6 +107,18 @@ def test_a_frame_holds_what_the_lanes_hold(build):
     assert np.frombuffer(buffers[3], "<f4")[:3] == pytest.approx(policy.log_probs.exp()[2].numpy())
 
 
+@pytest.mark.parametrize("algorithm", [wb.PPO(**SMALL), wb.SAC()], ids=["PPO", "SAC"])
+def test_numbers_come_with_their_spread(build, algorithm):
+    trainer, _, page = build("Pendulum-v1", algorithm=algorithm)
+    header, buffers = page.next(hello=True)
+    assert (header["numbers"], header["parts"], header["notice"]) == (2, 1, None)
+    close = np.frombuffer(buffers[3], "<f4")
+    found = trainer.algorithm.outlook(torch.from_numpy(trainer.env.observation)).numbers()
+    assert close[:2] == pytest.approx(found[0].numpy())
+    assert close[1] > 0
+    assert np.isnan(close[2:]).all()
+
+
 @pytest.mark.parametrize("backend", ["native", "torch"])
 def test_training_is_the_same_whether_it_is_watched_or_not(build, backend):
     plain, _, _ = build(backend=backend)
@@ -242,6 +254,15 @@ def test_what_training_leaves_undone_is_asked_again(build):
     header, _ = page.next(hello=True)
     assert header["steps"] == 0
     assert director._glance is None
+
+
+def test_what_fails_at_a_glance_is_told_to_who_asked(build):
+    trainer, scene, page = build()
+    with pytest.raises(ZeroDivisionError):
+        trainer.glance(lambda: 1 / 0).result()
+    scene._director._glance = trainer.glance(lambda: 1 / 0)
+    assert page.next(hello=True)[0]["notice"].startswith("ZeroDivisionError")
+    page.until(lambda header: header["lanes"] == LANES)
 
 
 def test_training_begins_while_somebody_looks(build):

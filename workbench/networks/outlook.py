@@ -25,10 +25,12 @@ class Outlook:
     value: Tensor
     carry: Any = None
 
+    @torch.inference_mode()
     def choose(self, mode: str, generator: torch.Generator | None = None) -> Any:
         """Return actions as the environment gets them: the likeliest ("greedy"), or drawn ("sample")."""
         return self.head.outward(self.policy.mode() if mode == "greedy" else self.policy.sample(generator))
 
+    @torch.inference_mode()
     def numbers(self) -> Tensor:
         """Return the distribution as rows of numbers [N, A + 2 K].
 

@@ -81,12 +81,14 @@ class Control:
         """
         if not busy.acquire(blocking=False):
             return self.ask(work)
+        done: Future[Any] = Future()
         try:
-            done: Future[Any] = Future()
             done.set_result(work())
-            return done
+        except Exception as error:  # handed to whoever looks at the result
+            done.set_exception(error)
         finally:
             busy.release()
+        return done
 
     def answer(self) -> None:
         """Do the work asked for."""

@@ -22,7 +22,7 @@ RATE = 16.0
 """Frames of training's lanes a second, at most."""
 SMOOTH = 30.0
 """Frames of lanes at play a second, at most; a faster pace takes several steps a frame."""
-IDLE = 0.02
+IDLE = 0.05
 """Seconds between two looks while training is at something."""
 WEIGHTS = 0.5
 """Seconds between two copies of the policy that plays while it is trained, at least."""
@@ -154,7 +154,7 @@ class Director:
             return IDLE
         if self.playing:
             return left
-        return 5 * IDLE if active else None
+        return 2 * IDLE if active else None
 
     def _read_training(self, trainer: Any, now: float, wanted: bool) -> None:
         moment = self._answer(trainer)

@@ -56,7 +56,7 @@ KNOWN: dict[str, Names] = {
     "Maze": GRID,
     "ConstrainedGrid": GRID,
     "Snake": GRID,
-    "TicTacToe": Names((), (), CELLS),
+    "TicTacToe": Names(tuple(f"cell {k + 1}" for k in range(9)), (), CELLS),
     "Connect4": Names(tuple(f"column {k + 1}" for k in range(7)), (), {str(k + 1): k for k in range(7)}),
     "SimpleSpread": Names(("stay", "left", "right", "down", "up"), (), {LEFT: 1, RIGHT: 2, DOWN: 3, UP: 4, "0": 0}),
     "MinAtar/Asterix": Names(("stay", "left", "up", "right", "down"), (), {"0": 0, LEFT: 1, UP: 2, RIGHT: 3, DOWN: 4}),

@@ -30,6 +30,7 @@ export function insight(about: About) {
   const rows = names.map((name, k) => row(name, k < count ? "probability" : "number"));
   const list = element("div", { class: "wbs-rows", "data-testid": "scene-policy" }, ...rows.map((each) => each.root));
   const silent = element("p", { class: "wbs-plain" }, `${about.algorithm} does not tell what it thinks: it has no method outlook.`);
+  silent.hidden = true;
   const seen = observations(about.observation);
   const title = (text: string) => element("div", { class: "wbp-label" }, text);
   const root = element("aside", { class: "wbs-insight", "aria-label": "What the policy thinks" },

@@ -19,6 +19,8 @@ export function stage(about: About, ask: Ask) {
   const caption = element("div", { class: "wbs-caption", "data-testid": "scene-caption" });
   const small = element("div", { class: "wbs-lanes", role: "group", "aria-label": "Lanes" });
   const root = element("div", { class: "wbs-left" }, box, caption, small);
+  image.hidden = true;
+  plain.hidden = about.picture !== null;
   const tiles: HTMLButtonElement[] = [];
   let address = "";
 
