@@ -110,6 +110,9 @@ def test_training_is_watched_and_the_policy_plays(open_lab, server, tmp_path, ar
     stage.until(status="stopped")
     stage.hook("restart").click()
     stage.goes_to(0)
+    stage.page.wait_for_function(  # the policy at play is the last one
+        "() => (({ weights, steps }) => weights === steps)(document.querySelector('[data-testid=scene]').dataset)"
+    )
     shown = [*stage.numbers("policy"), float(stage.hook("value").get_attribute("data-value"))]
     assert shown == pytest.approx([float(x) for x in stage.lab.finish(3).split()], abs=1e-5)
     stage.page.screenshot(path=artefacts / "scene-play.png")

@@ -168,6 +168,24 @@ def test_lanes_at_play_stand_still_unless_a_page_wants_to_see_them(build, eventu
     assert page.until(lambda header: header["kept"] > kept)
 
 
+def test_what_plays_is_the_last_policy_though_nothing_moves_any_more(build):
+    trainer, scene, page = build()
+    page.next(hello=True)
+    page.ask("play")
+    page.until(lambda header: header.get("kept", 0) > 1)
+    page.ask("pause")
+    trainer.train(LANES * 8 * 3)
+    count = len(page.frames)
+    page.more()
+    while page.frames[-1][0]["weights"] != trainer.steps:
+        page.after(count)
+        count = len(page.frames)
+        page.more()
+    shown = np.frombuffer(page.frames[-1][1][3], "<f4")[:2]
+    row = torch.from_numpy(scene._director.player.env.observation)[:1]
+    assert shown == pytest.approx(trainer.algorithm.outlook(row).numbers()[0].numpy(), rel=1e-5)
+
+
 @pytest.mark.parametrize(
     ("message", "notice"),
     [

@@ -154,7 +154,8 @@ class Director:
             return IDLE
         if self.playing:
             return left
-        return 2 * IDLE if active else None
+        stale = self._weights is not None and self._weights[1] != trainer.steps
+        return 2 * IDLE if active or stale else None
 
     def _read_training(self, trainer: Any, now: float, wanted: bool) -> None:
         moment = self._answer(trainer)

@@ -7,7 +7,7 @@ const SIGNS: Record<string, string> = { ArrowLeft: "←", ArrowRight: "→", Arr
 
 function named(about: About, action: Action): string {
   if (typeof action === "number") return about.action.names[action] ?? String(action);
-  return action.map((x, k) => (x || action.length === 1 ? `${about.action.names[k] ?? k} ${x}` : "")).filter(Boolean).join(", ") || "nothing";
+  return action.map((x, k) => (x || action.length === 1 ? `${about.action.names[k] ?? k} ${x}` : "")).filter(Boolean).join(", ").replace("-", "−") || "nothing";
 }
 
 /** Take keys on `box`; `header` says what is on. */

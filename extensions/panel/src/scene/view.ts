@@ -95,7 +95,7 @@ export class SceneView {
     const [header, buffers] = this.waiting!;
     this.waiting = null;
     this.header = header;
-    for (const name of ["mode", "status", "number"] as const) mark(this.root, `data-${name}`, String(header[name]));
+    for (const name of ["mode", "status", "number", "steps", "weights"] as const) mark(this.root, `data-${name}`, String(header[name] ?? ""));
     mark(this.root, "data-playing", String(header.playing));
     this.modes.show(header.mode);
     this.say(header.notice);
