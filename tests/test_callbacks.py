@@ -1,7 +1,9 @@
 """Callbacks: what a function may do while it hears an event, and what becomes of its errors."""
 
+import gc
 import threading
 import traceback
+import weakref
 
 import pytest
 
@@ -152,3 +154,13 @@ def test_without_anybody_told_the_first_error_is_raised_once_all_have_heard():
     with pytest.raises(KeyError):
         emitter.emit(Stopped(1, "steps"))
     assert heard == [Stopped(1, "steps")]
+
+
+def test_what_ends_a_subscription_keeps_nobody_alive():
+    emitter = Emitter()
+    end = emitter.subscribe(lambda event: None)
+    reference = weakref.ref(emitter)
+    del emitter
+    gc.collect()
+    assert reference() is None
+    end()

@@ -1,5 +1,6 @@
 """What the core says while it works. User interfaces and sinks subscribe; the core never calls them by name."""
 
+import weakref
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypeVar, get_args
@@ -128,11 +129,14 @@ class Emitter:
         self._subscribers: tuple[Callable[[Event], object], ...] = ()
 
     def subscribe(self, callback: Callable[[Event], object]) -> Callable[[], None]:
-        """Call `callback` with each event from now on; return the function that ends it."""
+        """Call `callback` with each event from now on; return the function that ends it, and keeps nothing alive."""
         self._subscribers = (*self._subscribers, callback)
+        reference = weakref.ref(self)
 
         def unsubscribe() -> None:
-            self._subscribers = tuple(other for other in self._subscribers if other is not callback)
+            emitter = reference()
+            if emitter is not None:
+                emitter._subscribers = tuple(other for other in emitter._subscribers if other is not callback)
 
         return unsubscribe
 

@@ -3,6 +3,7 @@
 import sys
 import threading
 from collections.abc import Callable
+from concurrent.futures import Future
 from contextlib import AbstractContextManager, nullcontext
 from numbers import Integral
 from pathlib import Path
@@ -326,6 +327,20 @@ class Trainer:
         video: Video = self._session.between_iterations(self._record)
         video.written()
         return video
+
+    def watch(self, lanes: int = 8) -> Any:
+        """Return a live view of 1 to 64 lanes, for the value of a cell: training's own, or the policy at play.
+
+        Raises:
+            InputError: If `lanes` is out of range, or a package is missing.
+        """
+        from workbench.ui import watch_trainer
+
+        return watch_trainer(self, lanes)
+
+    def glance(self, work: Callable[[], Any]) -> "Future[Any]":
+        """Have `work`, short and harmless, done while no iteration runs, without waiting; see `Control.glance`."""
+        return self._session.glance(work)
 
     def save(self, path: str | Path | None = None) -> Path:
         """Save everything needed to go on, or to load elsewhere: a folder with settings, metrics and a checkpoint.

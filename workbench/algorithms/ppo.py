@@ -19,6 +19,7 @@ from workbench.data.segments import Draw, Segments, packed, pieces, prioritised,
 from workbench.errors import InputError
 from workbench.hyperparameters import configurable, hyperparameter
 from workbench.networks import BODIES, ReturnNormaliser, actor_critic
+from workbench.networks.outlook import Outlook
 from workbench.optimisers import SCHEDULES, AdaptivePenalty, LossScale, MuonAdam, hidden_matrices
 from workbench.processes import ALONE
 from workbench.spec import EnvironmentSpec, VectorEnvironment
@@ -193,6 +194,12 @@ class PPO:
         action = policy.sample(self.action_generator)
         extras = {"action": action, "log_prob": policy.log_prob(action), "value": value}
         return self.model.policy.outward(action), carry, extras
+
+    @torch.inference_mode()
+    def outlook(self, observation: Tensor, carry: Any = None, mask: Any = None, first: Any = None) -> Outlook:
+        """Say what the policy makes of observations [B, R], in full precision and drawing nothing; else as `act`."""
+        policy, value, carry = self.model(observation, mask, carry, first)
+        return Outlook(policy, self.model.policy, value, carry)
 
     @torch.inference_mode()
     def prepare(self, rollout: Batch) -> Batch:

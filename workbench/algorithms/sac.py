@@ -18,6 +18,7 @@ from workbench.data import Batch, ReplaySource
 from workbench.errors import InputError
 from workbench.hyperparameters import configurable, hyperparameter
 from workbench.networks import Encoder, head_for
+from workbench.networks.outlook import Outlook
 from workbench.networks.soft import Actor, Critics
 from workbench.spec import EnvironmentSpec, VectorEnvironment
 
@@ -178,6 +179,20 @@ class SAC:
             action = self.model.actor(observation, mask).sample(self.action_generator)
         self.acted += len(observation)
         return head.outward(action), carry, {"action": action}
+
+    @torch.inference_mode()
+    def outlook(self, observation: Tensor, carry: Any = None, mask: Any = None, first: Any = None) -> Outlook:  # noqa: ARG002
+        """Say what the policy makes of observations [B, R], drawing nothing; else as `act`.
+
+        The value is the lesser critic's: expected over choices, or of the likeliest numbers.
+        """
+        actor, critic = self.model.actor, self.model.critic
+        policy: Any = actor(observation, mask)
+        if self._discrete:
+            value = (policy.log_probs.exp() * critic(observation).amin(0)).sum(-1)
+        else:
+            value = critic(observation, policy.mode()).amin(0)
+        return Outlook(policy, actor.policy, value)
 
     def _random(self, lanes: int, mask: Tensor | None) -> Tensor:
         """Return actions [B] or [B, K], all legal ones equally likely."""

@@ -38,9 +38,7 @@ def message_of(kind: str, details: list[str]) -> dict[str, Any]:
         return {"kind": kind, "name": details[0], "value": details[1]}
     if kind == "rewind":
         if len(details) != 1:
-            raise InputError(
-                "rewind takes the steps of a checkpoint or best, as in `workbench steer RUN rewind best`."
-            )
+            raise InputError("rewind takes the steps of a checkpoint or best, as in `workbench steer RUN rewind best`.")
         return {"kind": kind, "to": int(details[0]) if details[0].isdecimal() else details[0]}
     if details:
         raise InputError(f"{details[0]!r} is one argument too many: {kind} takes none.")

@@ -54,7 +54,7 @@ def check_pictures(env: VectorEnvironment) -> None:
         InputError: If the environment has no pictures, or a package is missing.
     """
     require("PIL.Image", "video")
-    stage, _, _ = _stage(env)
+    stage, _, _ = stage_for(env)
     stage.close()
 
 
@@ -71,7 +71,7 @@ def record(algorithm: Any, env: VectorEnvironment, path: Path, seed: int, device
     Raises:
         InputError: If the environment has no pictures.
     """
-    stage, draw, rate = _stage(env)
+    stage, draw, rate = stage_for(env)
     video = Video(path, rate)
 
     def watch() -> bool:
@@ -89,7 +89,7 @@ def record(algorithm: Any, env: VectorEnvironment, path: Path, seed: int, device
         stage.close()
 
 
-def _stage(env: VectorEnvironment) -> Stage:
+def stage_for(env: VectorEnvironment) -> Stage:
     """Build what `env` is made of once more, with pictures."""
     if isinstance(env, AgentLanes):
         lane = _lane(env.env)

@@ -6,6 +6,9 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from typing import Any
 
+GLANCE = 1.0
+"""Seconds that training waits to begin for whoever glances at a trainer that rests."""
+
 
 class Control:
     """What other threads ask of the loop. It is read between iterations, so nothing is ever interrupted half-way."""
@@ -62,6 +65,38 @@ class Control:
             self._requests.put(run)
             self._wake.notify_all()
         return future
+
+    def between(self, work: Callable[[], Any], busy: threading.Lock) -> Any:
+        """Do `work` while no iteration runs: at once if nobody holds `busy`, else on the loop's thread; wait for it."""
+        while not busy.acquire(blocking=False):
+            future = self.ask(work)
+            try:
+                return future.result(timeout=1.0)
+            except TimeoutError:
+                # Either the iteration is a long one, or the loop ended before it saw the request.
+                if not future.cancel():
+                    return future.result()
+        try:
+            return work()
+        finally:
+            busy.release()
+
+    def glance(self, work: Callable[[], Any], busy: threading.Lock) -> "Future[Any]":
+        """Have `work`, which is short and changes nothing, done while no iteration runs; do not wait for it.
+
+        What it returns is there at once if nobody holds `busy`, else after the present iteration. Training that ends
+        may leave it undone: cancel it then, and ask again.
+        """
+        if not busy.acquire(blocking=False):
+            return self.ask(work)
+        done: Future[Any] = Future()
+        try:
+            done.set_result(work())
+        except Exception as error:  # handed to whoever looks at the result
+            done.set_exception(error)
+        finally:
+            busy.release()
+        return done
 
     def answer(self) -> None:
         """Do the work asked for."""

@@ -3,12 +3,14 @@
 import math
 import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future
 from contextlib import contextmanager, suppress
 from numbers import Integral, Real
 from typing import Any
 
 from workbench.errors import AlreadyRunningError, InputError, WorkbenchError
 from workbench.events import Emitter, Started, Stopped
+from workbench.training.control import GLANCE
 from workbench.training.habits import Caretaker
 from workbench.training.recovery import Recovery
 from workbench.training.status import Heartbeat
@@ -59,7 +61,7 @@ class Session:
             raise InputError(f"steps={steps!r} is not a number of environment steps; pass an integer of at least 1.")
         if target_return is not None and not (isinstance(target_return, Real) and math.isfinite(target_return)):
             raise InputError(f"target_return={target_return!r} is no finite number; pass one, or None.")
-        if not self._busy.acquire(blocking=False):
+        if not self._busy.acquire(timeout=0.0 if self.worker is not None else GLANCE):
             raise AlreadyRunningError(f"{self._trainer!r} is already running; call stop() or wait() first.")
         try:
             self._care.begin()
@@ -133,17 +135,8 @@ class Session:
 
     def between_iterations(self, work: Callable[[], Any]) -> Any:
         """Do `work` while no iteration runs: at once, or on the training thread at its next pause for breath."""
-        if self.mine:
-            return work()
-        while not self._busy.acquire(blocking=False):
-            future = self._loop.control.ask(work)
-            try:
-                return future.result(timeout=1.0)
-            except TimeoutError:
-                # Either the iteration is a long one, or the loop ended before it saw the request.
-                if not future.cancel():
-                    return future.result()
-        try:
-            return work()
-        finally:
-            self._busy.release()
+        return work() if self.mine else self._loop.control.between(work, self._busy)
+
+    def glance(self, work: Callable[[], Any]) -> "Future[Any]":
+        """Have `work`, short and harmless, done while no iteration runs, without waiting; see `Control.glance`."""
+        return self._loop.control.glance(work, self._busy)

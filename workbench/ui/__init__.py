@@ -1,5 +1,8 @@
 """What people see: the notebook's panel, its picture and text, and the terminal's progress."""
 
+from typing import Any
+
+from workbench.errors import InputError
 from workbench.ui.subject import Subject
 from workbench.ui.text import describe
 
@@ -17,3 +20,18 @@ def display_trainer(trainer: Subject) -> None:
         print(f"{describe(trainer)}\n{INSTALL}")
     else:
         show(trainer)
+
+
+def watch_trainer(trainer: Any, lanes: int) -> Any:
+    """Return the live view of the environment of `trainer`.
+
+    Raises:
+        InputError: If so many lanes cannot be shown, or the `lab` extra is missing.
+    """
+    try:
+        from workbench.ui.scene.display import view_of
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] not in LAB:
+            raise
+        raise InputError(f"watch() needs {error.name}: {INSTALL[0].lower()}{INSTALL[1:]}.") from error
+    return view_of(trainer, lanes)

@@ -22,10 +22,15 @@ class Publisher:
 
     It holds the panel weakly. The thread ends when the panel is gone or closed, or has been quiet for `LINGER`
     seconds; `wake` brings it back.
+
+    Args:
+        panel: What is looked after.
+        shortest: Seconds between two looks, however often it is woken.
     """
 
-    def __init__(self, panel: Publishable) -> None:
+    def __init__(self, panel: Publishable, shortest: float = SHORTEST) -> None:
         self._panel = weakref.ref(panel)
+        self._shortest = shortest
         self._lock = threading.Lock()
         self._woken = threading.Event()
         self._closed = threading.Event()
@@ -59,8 +64,8 @@ class Publisher:
 
     def _run(self) -> None:
         quiet_since = time.monotonic()
-        while not self._closed.wait(SHORTEST):
-            self._woken.wait(PERIOD - SHORTEST)
+        while not self._closed.wait(self._shortest):
+            self._woken.wait(PERIOD - self._shortest)
             self._woken.clear()
             panel = self._panel()
             if panel is None or self._closed.is_set():

@@ -1,0 +1,81 @@
+// The wire: a frame is asked for when the last one is on the screen, and only while somebody may see it.
+
+import type { Header, Request, SceneModel } from "./model";
+
+const PATIENCE = 2500; // milliseconds without a frame after which it is asked for again
+
+export interface Link {
+  ask(request: Request): void;
+  /** Say that the last frame is drawn. */
+  drawn(): void;
+  move(model: SceneModel): void;
+  destroy(): void;
+}
+
+/** Listen for frames; `lost` is told whether a frame is overdue while `moving` says that one should come. */
+export function link(
+  model: SceneModel,
+  root: HTMLElement,
+  take: (header: Header, buffers: DataView[]) => void,
+  moving: () => boolean,
+  lost: (overdue: boolean) => void,
+): Link {
+  let onScreen = false;
+  let owed = true; // whether the last frame is drawn and not yet answered
+  let last = -1;
+  let heard = performance.now();
+
+  const seen = () => onScreen && document.visibilityState === "visible";
+  const ask = (request: Request) => model.send(request);
+  const more = (hello: boolean) => ask({ kind: "more", frame: last, hello });
+  const settle = () => {
+    if (!owed || !seen()) return;
+    owed = false;
+    heard = performance.now();
+    more(last < 0);
+  };
+  const onMessage = (content: Header, buffers: DataView[]) => {
+    if (content.kind !== "frame") return;
+    last = content.number;
+    heard = performance.now();
+    lost(false);
+    take(content, buffers);
+  };
+  const onVisibility = () => settle();
+  const observer = new IntersectionObserver((entries) => {
+    onScreen = entries.at(-1)?.isIntersecting ?? false;
+    settle();
+  });
+  const timer = window.setInterval(() => {
+    if (!seen() || owed || performance.now() - heard < PATIENCE) return;
+    heard = performance.now();
+    if (moving()) lost(true);
+    more(true);
+  }, PATIENCE);
+
+  const listen = () => model.on("msg:custom", onMessage as never);
+  const deafen = () => model.off("msg:custom", onMessage as never);
+  listen();
+  observer.observe(root);
+  document.addEventListener("visibilitychange", onVisibility);
+  return {
+    ask,
+    drawn() {
+      owed = true;
+      settle();
+    },
+    move(other) {
+      deafen();
+      model = other;
+      listen();
+      owed = false;
+      more(true);
+    },
+    destroy() {
+      deafen();
+      observer.disconnect();
+      window.clearInterval(timer);
+      document.removeEventListener("visibilitychange", onVisibility);
+    },
+  };
+}

@@ -1,0 +1,1 @@
+"""The environment itself, live on the page: training's own lanes, and lanes that the present policy plays."""
