@@ -1,5 +1,6 @@
 """The trainer: what it does, what it refuses, and what it leaves behind."""
 
+import gc
 import threading
 
 import numpy as np
@@ -35,6 +36,7 @@ def build(tmp_path):
     yield build
     for trainer in made:
         trainer.close()
+    gc.collect()  # those that a test loaded and let go of
     assert [thread for thread in threading.enumerate() if thread.name.startswith("workbench")] == []
 
 
