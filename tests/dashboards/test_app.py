@@ -16,6 +16,7 @@ from workbench.dashboards import recorded as recorded_module
 from workbench.dashboards.app import Dashboard
 from workbench.dashboards.recorded import Columns, View, look, state_of
 from workbench.errors import InputError
+from workbench.training.overview import Overview
 from workbench.training.status import Status
 from workbench.ui.state import checkpoints, snapshot
 from workbench.ui.steering import SilentError
@@ -131,15 +132,31 @@ def test_a_trainer_is_steered_from_its_panel(live, folder):
     assert (refused["name"], live.algorithm.learning_rate) == ("learning_rate", 0.25)
     assert "learning_rate=9 is out of range" in refused["text"]
     assert page.say("dismiss")["notice"] is None
+    saved = page.say("save")
+    assert (saved["notice"]["tone"], saved["notice"]["name"]) == ("good", None)
+    newest = live.checkpoints()[-1].name
+    assert newest in [each["name"] for each in saved["checkpoints"] if each["kept"]]
     assert page.say("resume")["status"] == live.status == "running"
     assert page.panel is panel  # it was changed, not made anew
     page.say("stop")
     live.wait(60)
+    assert [each["new"] for each in page.look().panel.marks] == [0.25]
     assert page.look().panel.state["status"] == "stopped"
     live.close()
     page.look()
     assert (page.panel.state["steerable"], page.panel.settings) == (False, [])
     assert "no trainer of run" in page.say("pause")["notice"]["text"]
+
+
+def test_the_run_in_focus_stays_when_it_ends_and_others_begin(live, folder):
+    page = Page(folder)
+    live.close()
+    other = trivial.trainer(folder / "other")
+    other.start(10**12)
+    while "other" not in [row["id"] for row in page.look().board.runs if row["state"] == "running"]:
+        pass
+    assert page.board.choice["focus"] == "live"
+    other.close()
 
 
 def test_a_notice_stays_with_its_run(live, folder):
@@ -176,8 +193,9 @@ def test_why_a_run_that_goes_on_cannot_be_steered_is_told(folder):
     trainer = trivial.trainer(folder / "off", control="off")
     trainer.start(10**12)
     page = Page(folder)
-    while page.look().board.choice["focus"] != "off":
+    while "off" not in [row["id"] for row in page.look().board.runs if row["state"] == "running"]:
         pass
+    page.choose(kind="focus", run="off")
     assert "control='off'" in dict(page.board.choice["about"])["steering"]
     assert page.panel.state["steerable"] is False
     trainer.close()
@@ -232,13 +250,13 @@ def test_a_run_that_goes_on_elsewhere_has_a_time_that_remains(folder):
 
 
 def test_columns_are_read_as_metrics_are(folder):
-    metrics, columns = wb.read_metrics(folder / "first"), Columns(Run(folder / "first").curves())
+    metrics, columns = wb.read_metrics(folder / "first"), Columns(Run(folder / "first").overview())
     assert set(columns.names()) == set(metrics.names()) - {"steps"}
     assert len(columns) == len(metrics)
     assert columns.last("episode_return") == metrics.last("episode_return")
     np.testing.assert_array_equal(columns.series("policy_loss"), metrics.series("policy_loss"))
     assert np.isnan(columns.last("nothing"))
-    assert len(Columns({})) == 0
+    assert len(Columns(Overview({}, []))) == 0
 
 
 def test_what_is_no_folder_is_refused(tmp_path):

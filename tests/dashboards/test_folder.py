@@ -117,18 +117,18 @@ def test_a_damaged_run_spoils_no_other(folder, damage, known):
         assert rows["first"]["error"].startswith("cannot be read: ")
     if name == "status.json":  # then the metrics tell
         assert rows["first"]["steps"] == STEPS
-    assert watched.entries["second"].curves()["episode_return"][0][-1] == STEPS
-    assert isinstance(watched.entries["first"].curves(), dict)
+    assert watched.entries["second"].course().curves["episode_return"][0][-1] == STEPS
+    assert isinstance(watched.entries["first"].course().curves, dict)
 
 
 def test_what_did_not_change_is_not_read_again(folder, monkeypatch):
     watched, read = Folder(folder), []
     looked(watched)
-    watched.entries["first"].curves()
-    monkeypatch.setattr(module, "_curves", lambda run: read.append(("curves", run.name)) or {})
+    watched.entries["first"].course()
+    monkeypatch.setattr(module, "_course", lambda run: read.append(("course", run.name)))
     monkeypatch.setattr(Run, "status", lambda run: read.append(("status", run.name)))
     looked(watched)
-    watched.entries["first"].curves()
+    watched.entries["first"].course()
     assert read == []
 
 

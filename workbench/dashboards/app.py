@@ -13,7 +13,7 @@ from workbench.analysis.runs import Run
 from workbench.dashboards.board import Board, RunPanel, change, on_command
 from workbench.dashboards.folder import Entry, folder_at
 from workbench.dashboards.recorded import Columns, View, about, hyperparameters, look, order
-from workbench.training.overview import Curves
+from workbench.training.overview import Curves, Overview
 from workbench.training.status import ACTIVE
 from workbench.ui.commands import notice_of
 from workbench.ui.curves import pack
@@ -32,6 +32,9 @@ OWN = ("dismiss", "window")
 """What a panel's page asks that its trainer need not hear of."""
 
 VIEWS_REMEMBERED = 16
+MARKS = 200
+"""Changes of hyperparameters that are marked on the curves, at most, the newest."""
+
 WIDTH = 1120
 """Pixels across, at most."""
 
@@ -42,7 +45,7 @@ class Focus:
 
     entry: Entry
     view: View
-    curves: Curves
+    course: Overview
 
 
 class Dashboard(pn.viewable.Viewer):  # type: ignore[misc]
@@ -85,15 +88,17 @@ class Dashboard(pn.viewable.Viewer):  # type: ignore[misc]
             return None
         entry, last = entries[name], self._last
         before = last.view if last is not None and last.entry is entry else None
-        return Focus(entry, look(entry.run, entry.status, before), entry.curves())
+        return Focus(entry, look(entry.run, entry.status, before), entry.course())
 
     def _show(self, focus: Focus | None) -> None:
         """Bring the page up to date with what was seen."""
         entries = self._folder.entries
-        if focus is not None and self._wanted in entries and focus.entry.run.name != self._wanted:
+        if self._wanted not in entries:  # from now on it stays in focus, whatever becomes of it
+            self._wanted = None if focus is None else focus.entry.run.name
+        elif focus is not None and focus.entry.run.name != self._wanted:
             return  # another one was chosen meanwhile
         self._compared = [name for name in self._compared if name in entries]
-        curves = {name: entries[name].curves() for name in self._compared} if len(self._compared) > 1 else {}
+        curves = {name: entries[name].course().curves for name in self._compared} if len(self._compared) > 1 else {}
         metrics = list(dict.fromkeys(name for each in curves.values() for name in each))
         if metrics and self._metric not in metrics:
             self._metric = METRIC if METRIC in metrics else metrics[0]
@@ -119,9 +124,11 @@ class Dashboard(pn.viewable.Viewer):  # type: ignore[misc]
         same = last is not None and last.entry is focus.entry
         if not same:
             self._notice = None
-        outline, packed = pack(Columns(focus.curves))
+        columns = Columns(focus.course)
+        outline, packed = pack(columns)
         state = {**focus.view.state, "notice": self._notice, "acknowledged": dict(self._acknowledged)}
-        traits = {"state": state, "outline": [list(each) for each in outline], "curves": packed}
+        traits: dict[str, Any] = {"state": state, "outline": [list(each) for each in outline], "curves": packed}
+        traits["marks"] = columns.changes()[-MARKS:]
         if same and self._place[0].settings == focus.view.settings:
             change(self._place[0], **traits)
             return

@@ -36,6 +36,9 @@ class RunPanel(pn.custom.AnyWidgetComponent):  # type: ignore[misc]
     settings = param.List()
     outline = param.List()
     curves = param.Bytes(default=b"")
+    marks = param.List()
+    left = param.List()
+    left_curves = param.Bytes(default=b"")
     command = param.Dict(default={})
 
 

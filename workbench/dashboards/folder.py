@@ -14,7 +14,7 @@ import numpy as np
 from workbench.analysis.runs import Run, find_runs
 from workbench.dashboards.recorded import title
 from workbench.errors import InputError
-from workbench.training.overview import Curves
+from workbench.training.overview import Overview
 from workbench.training.status import ACTIVE, FILE, Status
 
 PERIOD = 0.9
@@ -42,7 +42,7 @@ class Entry:
         status: Where it was at the last look.
         stamp: By which a change of the status is recognised.
         spark: Its returns, from 0 to 100; `rows` says of which state of the metrics, `read` when they were read.
-        kept: The curves that were asked for last, and of which state of the metrics they are.
+        kept: The course that was asked for last, and of which state of the metrics it is.
     """
 
     run: Run
@@ -51,13 +51,13 @@ class Entry:
     spark: list[int] = dataclasses.field(default_factory=list)
     rows: tuple[int, int] = (-1, -1)
     read: float = -math.inf
-    kept: tuple[tuple[int, int], Curves] | None = None
+    kept: tuple[tuple[int, int], Overview] | None = None
 
-    def curves(self) -> Curves:
-        """Return its curves, read again where the metrics changed; none of one that is damaged, or gone meanwhile."""
+    def course(self) -> Overview:
+        """Return its curves and changes, read again where the metrics changed; none of one that is damaged or gone."""
         rows, kept = _size(self.run.path), self.kept
         if kept is None or kept[0] != rows:
-            kept = self.kept = rows, _curves(self.run)
+            kept = self.kept = rows, _course(self.run)
         return kept[1]
 
     def row(self) -> dict[str, Any]:
@@ -152,7 +152,7 @@ def _read_spark(entry: Entry) -> None:
     if rows == entry.rows:
         return
     entry.rows, entry.read = rows, now
-    curves = _curves(entry.run)
+    curves = _course(entry.run).curves
     steps, values = curves.get("episode_return", (np.empty(0), np.empty(0)))
     entry.spark = spark(values)
     if not entry.status.heard and len(steps):
@@ -168,12 +168,12 @@ def _size(run_dir: Path) -> tuple[int, int]:
     return found.st_size, found.st_mtime_ns
 
 
-def _curves(run: Run) -> Curves:
+def _course(run: Run) -> Overview:
     try:
-        return run.curves()
+        return run.overview()
     except Exception:  # others' runs are shown all the same
         LOGGER.warning("the metrics of run %s cannot be read", run.path, exc_info=True)
-        return {}
+        return Overview({}, [])
 
 
 def spark(values: "np.ndarray[Any, np.dtype[np.float64]]") -> list[int]:

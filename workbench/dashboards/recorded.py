@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from workbench.analysis.runs import Run
-from workbench.training.overview import Curves
+from workbench.training.overview import Overview
 from workbench.training.status import ACTIVE, Status
 from workbench.ui.state import State, checkpoints, finite
 from workbench.ui.steering import SilentError, SteeringError, ask
@@ -18,10 +18,10 @@ PATIENCE = 2.0
 
 
 class Columns:
-    """The curves of a run, as the panel reads a trainer's metrics."""
+    """The course of a run, as the panel reads a trainer's metrics."""
 
-    def __init__(self, curves: Curves) -> None:
-        self._curves = curves
+    def __init__(self, course: Overview) -> None:
+        self._curves, self._changes = course.curves, course.changes
 
     def __len__(self) -> int:
         return max((len(steps) for steps, _ in self._curves.values()), default=0)
@@ -38,6 +38,10 @@ class Columns:
         """Return the newest value of one metric."""
         _, values = self.series(name)
         return float(values[-1]) if len(values) else default
+
+    def changes(self) -> list[dict[str, Any]]:
+        """Return the hyperparameters that changed, oldest first."""
+        return self._changes
 
 
 @dataclass(frozen=True)
