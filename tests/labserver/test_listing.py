@@ -105,7 +105,7 @@ def test_a_sick_run_is_told_and_spoils_nothing(tmp_path):
     records = {record["name"]: record for record in Listing(tmp_path).read("runs")["runs"]}
     assert records["sick"]["error"].startswith("cannot be read: ")
     assert records["sick"]["curve"] == {"at": [], "value": []}
-    assert (records["odd"]["steps"], records["odd"]["lanes"], records["odd"]["env"]) == (0, None, "3")
+    assert (records["odd"]["steps"], records["odd"]["lanes"], records["odd"]["env"]) == (0, None, "")
     assert records["well"]["steps"] == 4
     for name in damaged:
         assert records[name]["error"].startswith("its metrics cannot be read: ")
