@@ -48,7 +48,7 @@ def test_the_settings_have_the_defaults_that_the_code_begins_with():
     schema = json.loads((SOURCE / "schema" / "plugin.json").read_text())
     defaults = {name: each["default"] for name, each in schema["properties"].items()}
     code = (SOURCE / "src" / "model.ts").read_text(encoding="utf-8")
-    assert f'settings: Settings = {{ folder: "{defaults["folder"]}", period: {defaults["period"]} }}' in code
+    assert f'DEFAULTS: Settings = {{ folder: "{defaults["folder"]}", period: {defaults["period"]} }}' in code
 
 
 def test_it_asks_jupyterlab_for_no_newer_packages_than_it_declares():

@@ -7,7 +7,7 @@ import { ILauncher } from "@jupyterlab/launcher";
 import { ISettingRegistry } from "@jupyterlab/settingregistry";
 import { IStatusBar } from "@jupyterlab/statusbar";
 import { addCommands, addToLauncher, addToPalette, PANEL } from "./commands";
-import { Runs, type Settings } from "./model";
+import { DEFAULTS, Runs, type Settings } from "./model";
 import { Notebooks } from "./notebooks";
 import { RunsPanel } from "./panel";
 import { Server } from "./server";
@@ -65,7 +65,7 @@ const CATEGORY_TYPE = "RL Workbench";
 async function follow(registry: ISettingRegistry | null, app: JupyterFrontEnd, runs: Runs): Promise<void> {
   await app.restored;
   if (registry === null) {
-    void runs.refresh();
+    runs.configure(DEFAULTS);
     return;
   }
   const settings = await registry.load(ID);

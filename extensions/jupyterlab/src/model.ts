@@ -10,6 +10,8 @@ export interface Settings {
   period: number;
 }
 
+export const DEFAULTS: Settings = { folder: "runs", period: 2 };
+
 const IDLE = 3;
 const UNWATCHED = 2;
 const LONGEST = 60_000;
@@ -38,14 +40,14 @@ export class Runs {
 
   private readonly signal = new Signal<this, void>(this);
   private readonly poll: Poll;
-  private settings: Settings = { folder: "runs", period: 2 };
+  private settings: Settings | null = null;
   private watched = false;
 
   constructor(private readonly server: Server) {
     this.poll = new Poll({
       auto: false,
       factory: () => this.look(),
-      frequency: { interval: interval(2, false, false), backoff: true, max: LONGEST },
+      frequency: { interval: interval(DEFAULTS.period, false, false), backoff: true, max: LONGEST },
       name: "rl-workbench:runs",
       standby: "when-hidden",
     });
@@ -61,9 +63,10 @@ export class Runs {
   }
 
   get folder(): string {
-    return this.settings.folder;
+    return this.settings?.folder ?? "";
   }
 
+  /** Begin to look, or go on with other settings. */
   configure(settings: Settings): void {
     this.settings = settings;
     this.refresh();
@@ -81,6 +84,9 @@ export class Runs {
 
   /** Look now; resolves when the list is as new. */
   async refresh(): Promise<void> {
+    if (this.settings === null) {
+      return; // they say where
+    }
     await this.poll.refresh();
     await this.poll.tick.catch(() => undefined); // the fault is shown
   }
@@ -97,7 +103,7 @@ export class Runs {
 
   private async look(): Promise<void> {
     try {
-      const listing = await this.server.runs(this.settings.folder);
+      const listing = await this.server.runs(this.folder);
       [this.runs, this.total, this.known, this.fault] = [listing.runs, listing.total, true, null];
     } catch (error) {
       this.fault = error;
@@ -109,7 +115,7 @@ export class Runs {
   }
 
   private pace(): void {
-    const wanted = interval(this.settings.period, this.current !== undefined, this.watched);
+    const wanted = interval(this.settings?.period ?? DEFAULTS.period, this.current !== undefined, this.watched);
     if (this.poll.frequency.interval !== wanted) {
       this.poll.frequency = { interval: wanted, backoff: true, max: LONGEST };
     }

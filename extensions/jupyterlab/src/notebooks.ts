@@ -29,7 +29,7 @@ export class Notebooks {
       return { path: await this.write(made, folder), ours: true };
     }
     const path = PathExt.join(folder, made.name);
-    const found = await this.services.contents.get(path, { type: "notebook", format: "json" });
+    const found = await this.services.contents.get(path, { type: "notebook", format: "json", content: true });
     return { path, ours: code(found.content as Content) === code(made.content) };
   }
 
@@ -73,7 +73,7 @@ export class Notebooks {
   }
 
   private async names(folder: string): Promise<Set<string>> {
-    const directory = await this.services.contents.get(folder);
+    const directory = await this.services.contents.get(folder, { content: true });
     return new Set((directory.content as Contents.IModel[]).map((entry) => entry.name));
   }
 }
