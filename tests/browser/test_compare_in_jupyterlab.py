@@ -8,7 +8,7 @@ from tests.analysis.made import make_run, rising
 pytestmark = pytest.mark.browser
 
 HIDDEN = """group => {
-  const key = Object.getOwnPropertySymbols(globalThis).find(symbol => symbol.description?.startsWith('rl-workbench.bokeh'));
+  const key = Object.getOwnPropertySymbols(globalThis).find(each => each.description?.startsWith('rl-workbench.bokeh'));
   const models = globalThis[key].index.roots.flatMap(view => [...view.model.references()]);
   const owned = models.filter(model => model.tags?.some(tag => tag?.group === group));
   return [owned.length, owned.filter(model => !model.visible).length];
@@ -22,20 +22,23 @@ def make_runs(folder):
     return folder
 
 
-def outside(page, server):
-    """Collect what the page asks of other hosts than the server."""
+def asked_of_others(lab):
+    """Collect what the page asks of other hosts than its server, from now on."""
     asked = []
-    home = server.address("").split("/lab")[0].split("?")[0]
-    page.on(
-        "request",
-        lambda request: asked.append(request.url) if not request.url.startswith((home, "data:", "blob:")) else None,
-    )
+    home = lab.server.address("").partition("/lab")[0]
+
+    def note(request):
+        if not request.url.startswith((home, "data:", "blob:")):
+            asked.append(request.url)
+
+    lab.page.on("request", note)
     return asked
 
 
 def test_a_comparison_is_live_follows_the_theme_and_leaves_a_picture(server, open_lab, artefacts):
     folder = make_runs(server.notebooks / "compared")
     lab = open_lab(server, height=1300)
+    asked = asked_of_others(lab)
     lab.open(
         lab.write(
             "compare.ipynb",
@@ -70,6 +73,7 @@ def test_a_comparison_is_live_follows_the_theme_and_leaves_a_picture(server, ope
     data = saved.cells[0].outputs[0].data
     assert {"image/png", "text/plain"} < set(data)
     assert len(str(data)) < 1_000_000  # BokehJS is not in the notebook
+    assert asked == []
 
 
 def test_the_table_sorts_and_filters_also_when_reopened_without_a_kernel(server, open_lab, artefacts):
