@@ -12,7 +12,7 @@ import pytest
 import workbench as wb
 from tests.analysis.made import make_run, rising
 from workbench.analysis import display
-from workbench.analysis.panels import DARK, INK, LIGHT, Lines, Rows, described, line, shades
+from workbench.analysis.panels import DARK, INK, LIGHT, Lines, Rows, _differently, described, line, shades
 from workbench.analysis.statistics import Estimate
 from workbench.errors import InputError
 
@@ -205,3 +205,18 @@ def test_panels_say_what_they_show(comparison):
 )
 def test_numbers_are_written_short(value, text):
     assert described(value) == text
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "text"),
+    [
+        ("rate=0.1", "rate=0.2", "0.2"),
+        ("PPO · rate=0.1", "SAC · rate=0.1", "SAC"),
+        ("PPO · rate=0.1", "SAC · rate=0.2", "SAC · 0.2"),
+        ("PPO · rate=0.1", "SAC", "SAC"),
+        ("ours", "theirs", "theirs"),
+        ("rate=0.1", "tau=0.2", "tau=0.2"),
+    ],
+)
+def test_of_two_labels_the_second_tells_what_is_different(first, second, text):
+    assert _differently(first, second) == text

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from workbench.analysis.alignment import Series, aligned, by_seconds, by_steps, first_reach, grid, score
+from workbench.analysis.alignment import Series, aligned, first_reach, grid, score
 from workbench.analysis.runs import Run
 from workbench.analysis.statistics import Bootstrap, Estimate, interquartile_mean, median
 
@@ -80,16 +80,6 @@ class Task:
         """Return scores between the bounds as 0 to 1."""
         low, high = self.bounds
         return (np.asarray(scores, dtype=np.float64) - low) / (high - low)
-
-
-def course(run: Run, metric: str) -> Course:
-    """Read one metric of a run, all of its rows.
-
-    Raises:
-        RunDirectoryError: If it has no rows.
-    """
-    metrics = run.metrics()
-    return Course(run, by_steps(metrics, metric), by_seconds(metrics, metric))
 
 
 def measured(

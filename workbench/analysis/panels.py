@@ -206,7 +206,7 @@ def _profiles(comparison: "Comparison") -> Lines:
 def _improvements(comparison: "Comparison") -> Rows:
     rows = [
         Row(
-            f"{each.better}  >  {each.worse}",
+            f"{each.better}  >  {_differently(each.better, each.worse)}",
             comparison.groups.index(each.better),
             *each.probability,
             group=each.better,
@@ -241,6 +241,19 @@ def shades() -> dict[str, str]:
 
 def _channels(code: str) -> list[int]:
     return [int(code[place : place + 2], 16) for place in (1, 3, 5)]
+
+
+def _differently(first: str, second: str) -> str:
+    """Write the second label without what it shares with the first: learning_rate=0.01 and learning_rate=0.1 as 0.1."""
+    ours, theirs = first.split(" · "), second.split(" · ")
+    if len(ours) != len(theirs):
+        return second
+    found = []
+    for our, their in zip(ours, theirs, strict=True):
+        name, _, value = their.rpartition("=")
+        if our != their:
+            found.append(value if name and our.rpartition("=")[0] == name else their)
+    return " · ".join(found) or second
 
 
 def colour(number: int, dark: bool = False) -> str:

@@ -99,8 +99,11 @@ def _rows(panel: Rows, dark: bool) -> Any:
     if panel.mark is not None:
         line = hv.VLine(panel.mark)
         parts.append(line.opts(backend="bokeh", color=ink["muted"], line_dash="dotted", line_width=1))
+    owners: dict[str, list[tuple[float, Row]]] = {}
     for place, row in enumerate(panel.rows):
-        parts += _row(panel, row, -float(place), low, dark)
+        owners.setdefault(row.group or row.label, []).append((-float(place), row))
+    for owner, placed in owners.items():
+        parts += _owned(panel, owner, placed, low, dark)
     if not panel.rows:
         text = hv.Text((low + high) / 2, 0.0, panel.empty)
         parts.append(text.opts(backend="bokeh", color=ink["muted"], text_font_size="12px", text_font=value(FONT)))
@@ -116,29 +119,34 @@ def _rows(panel: Rows, dark: bool) -> Any:
     )
 
 
-def _row(panel: Rows, row: Row, y: float, left: float, dark: bool) -> list[Any]:
-    ink, hook = colour(row.colour, dark), _tagged(row.group or row.label)
+def _owned(panel: Rows, owner: str, placed: list[tuple[float, Row]], left: float, dark: bool) -> list[Any]:
+    """Draw the rows of one group, [(y, row)], together: each element takes its time."""
+    ink, hooks = colour(placed[0][1].colour, dark), [_tagged(owner)]
+    texts = hv.Labels([(left, y + 0.36, row.label) for y, row in placed], ["x", "y"], "text")
     parts = [
-        hv.Labels([(left, y + 0.36, row.label)], ["x", "y"], "text").opts(
+        texts.opts(
             backend="bokeh",
             text_align="left",
             text_font_size="12px",
             text_font=value(FONT),
             text_color=INK[dark]["muted"],
-            hooks=[hook],
+            hooks=hooks,
         )
     ]
-    if row.points:
-        dots = hv.Scatter([(point, y) for point in row.points], "x", "y")
-        parts.append(dots.opts(backend="bokeh", color=ink, alpha=0.35, size=5, hooks=[hook]))
-    if np.isfinite(row.low):
-        band = hv.Segments([(row.low, y, row.high, y)], ["x0", "y0", "x1", "y1"])
-        parts.append(band.opts(backend="bokeh", color=ink, line_width=7, alpha=0.32, line_cap="round", hooks=[hook]))
-    dot = hv.Scatter([(row.value, y, row.label, row.low, row.high)], "x", ["y", "label", "low", "high"])
+    points = [(point, y) for y, row in placed for point in row.points]
+    if points:
+        dots = hv.Scatter(points, "x", "y")
+        parts.append(dots.opts(backend="bokeh", color=ink, alpha=0.35, size=5, hooks=hooks))
+    bands = [(row.low, y, row.high, y) for y, row in placed if np.isfinite(row.low)]
+    if bands:
+        band = hv.Segments(bands, ["x0", "y0", "x1", "y1"])
+        parts.append(band.opts(backend="bokeh", color=ink, line_width=7, alpha=0.32, line_cap="round", hooks=hooks))
+    values = [(row.value, y, row.label, row.low, row.high) for y, row in placed]
     tips = [("", "@label"), (panel.x, "@x{0,0.[000]}")]
-    if np.isfinite(row.low):
+    if bands:
         tips.append(("interval", "@low{0,0.[000]} to @high{0,0.[000]}"))
-    parts.append(dot.opts(backend="bokeh", color=ink, size=10, tools=["hover"], hover_tooltips=tips, hooks=[hook]))
+    middle = hv.Scatter(values, "x", ["y", "label", "low", "high"])
+    parts.append(middle.opts(backend="bokeh", color=ink, size=10, tools=["hover"], hover_tooltips=tips, hooks=hooks))
     return parts
 
 

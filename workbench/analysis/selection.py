@@ -5,9 +5,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from workbench.analysis.measures import Course, course
+from workbench.analysis.alignment import by_seconds, by_steps
+from workbench.analysis.measures import Course
 from workbench.analysis.runs import Run, find_runs, open_run
 from workbench.errors import InputError, RunDirectoryError
+from workbench.training.metrics import Metrics
 
 METRICS = ("evaluation_return", "episode_return")
 """The first of these that all runs have is what is compared."""
@@ -47,38 +49,35 @@ def named(groups: Mapping[Any, Any]) -> dict[str, list[Run]]:
 def courses(
     groups: Mapping[str, Sequence[Run]], metric: str | None
 ) -> tuple[str, dict[str, list[Course]], dict[str, str]]:
-    """Read one metric of all runs; leave out runs without rows, and groups without runs."""
+    """Read one metric of all runs; leave out runs without values, and groups without runs."""
     left_out: dict[str, str] = {}
-    kept: dict[str, list[Run]] = {}
-    columns: list[set[str]] = []
+    read: list[tuple[str, Run, Metrics]] = []
     for label, runs in groups.items():
         for run in runs:
-            curves = run.curves()
-            if any(name in curves for name in METRICS) or metric in curves:
-                kept.setdefault(label, []).append(run)
-                columns.append(set(curves))
+            try:
+                metrics = run.metrics()
+            except RunDirectoryError:
+                left_out[run.name] = "it has no metrics"
+                continue
+            if metric in metrics.names() or not {*METRICS}.isdisjoint(metrics.names()):
+                read.append((label, run, metrics))
             else:
                 left_out[run.name] = "no episode has ended"
-    if not kept:
+    if not read:
         raise InputError("runs have no metrics yet; wait until an episode has ended in one of them.")
-    common = set.intersection(*columns)
+    common = set.intersection(*(set(metrics.names()) for _, _, metrics in read))
     chosen = metric or next((name for name in METRICS if name in common), METRICS[-1])
-    courses: dict[str, list[Course]] = {}
-    for label, runs in kept.items():
-        for run in runs:
-            try:
-                found = course(run, chosen)
-            except RunDirectoryError as error:  # it went meanwhile
-                left_out[run.name] = str(error)
-                continue
-            if len(found.steps.values):
-                courses.setdefault(label, []).append(found)
-            else:
-                left_out[run.name] = f"it has no {chosen}"
-    if not courses:
+    found: dict[str, list[Course]] = {}
+    for label, run, metrics in read:
+        series = by_steps(metrics, chosen)
+        if len(series.values):
+            found.setdefault(label, []).append(Course(run, series, by_seconds(metrics, chosen)))
+        else:
+            left_out[run.name] = f"it has no {chosen}"
+    if not found:
         known = ", ".join(sorted(common))
         raise InputError(f"metric={chosen!r} is in none of the runs; all of them have {known}.")
-    return chosen, courses, left_out
+    return chosen, found, left_out
 
 
 def check_budget(at: Any, groups: Mapping[str, Sequence[Course]]) -> None:

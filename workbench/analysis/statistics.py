@@ -200,8 +200,10 @@ def _mean(strata: Sequence[Float64], bootstrap: Bootstrap | None) -> Estimate:
     if bootstrap is None:
         return _bare(value)
     random = np.random.default_rng(bootstrap.seed)
-    drawn = [_counts(len(runs), random, bootstrap.resamples) @ runs / len(runs) for runs in strata]
-    return bootstrap.around(value, np.mean(drawn, axis=0))
+    found = np.zeros((bootstrap.resamples, *np.shape(value)))
+    for runs in strata:
+        found += _counts(len(runs), random, bootstrap.resamples) @ runs / len(runs)
+    return bootstrap.around(value, found / len(strata))
 
 
 def _counts(runs: int, random: np.random.Generator, resamples: int) -> Float64:

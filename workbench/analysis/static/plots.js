@@ -108,7 +108,7 @@ export function show(page, root) {
     views = [...manager.roots];
     drawn = views[0].model.document;
     hide();
-    root.dataset.drawn = String(views.length);
+    root.dataset.drawn = String(page.roots.length);
   }
 
   draw();
