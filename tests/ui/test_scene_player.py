@@ -72,9 +72,11 @@ def test_a_policy_that_remembers_is_given_its_memory(build):
     other.reset(seed=5)
     carry, first = None, torch.ones(LANES, dtype=torch.bool)
     for moment in player.moments[:-1]:
-        action, carry, _ = trainer.algorithm.act(torch.from_numpy(other.observation), carry, "greedy", None, first)
-        assert np.array_equal(moment.choice[0], action.numpy())
-        other.step(action.numpy())
+        outlook = trainer.algorithm.outlook(torch.from_numpy(other.observation), carry, None, first)
+        assert np.array_equal(moment.figures[3], outlook.value.numpy())
+        action, carry = outlook.choose("greedy").numpy(), outlook.carry
+        assert np.array_equal(moment.choice[0], action)
+        other.step(action)
         first = torch.from_numpy(other.terminated | other.truncated)
     assert any(each.figures[4].max() > 0 for each in player.moments)  # an episode ended on the way
     other.close()
