@@ -47,6 +47,8 @@ napoleon_google_docstring = True
 napoleon_numpy_docstring = False
 napoleon_use_ivar = True
 napoleon_use_rtype = False
+# napoleon makes a reference of every attribute's name, which is ambiguous where several classes have one of that name.
+suppress_warnings = ["ref.python"]
 
 INDENTED = re.compile(r"^\s+\S")
 
