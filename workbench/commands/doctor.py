@@ -156,6 +156,17 @@ def check_extension() -> Iterator[Check]:
         yield Check(name, OK, "installed and enabled")
 
 
+def check_front_end() -> Iterator[Check]:
+    """See what this process is a part of, where that matters for widgets."""
+    if os.environ.get("TERM_PROGRAM") == "vscode" or "VSCODE_PID" in os.environ:
+        advice = "widgets need its Jupyter extension, which may fetch their manager from a network once"
+        yield Check("front end", NOTE, "VS Code", f"{advice}: setting jupyter.widgetScriptSources")
+    elif "COLAB_RELEASE_TAG" in os.environ:
+        yield Check(
+            "front end", NOTE, "Colab", "call google.colab.output.enable_custom_widget_manager() in a cell first"
+        )
+
+
 GROUPS: tuple[Callable[[], Iterator[Check]], ...] = (
     check_python,
     check_requirements,
@@ -164,6 +175,7 @@ GROUPS: tuple[Callable[[], Iterator[Check]], ...] = (
     check_cache,
     check_notebook,
     check_extension,
+    check_front_end,
 )
 
 
