@@ -2,9 +2,10 @@
 
     python benchmarks/panel.py [--rounds 9] [--seconds 3] [--output benchmarks/results/panel.json]
 
-Three trainers of one configuration train in turn in one kernel: one that is not shown, one with its panel on the page,
-and one whose lanes are watched beside its panel. A page shows both all along; what does not train does nothing. Each round
-gives the ratio of the speeds; their medians are reported. Counted are the steps from start to stop, by the wall.
+Three trainers of one configuration train in turn in one kernel: one that is not shown, one with its panel on the
+page, and one whose lanes are watched beside its panel. The page shows both all along; what does not train does
+nothing. Each round gives the ratio of the speeds; their medians are reported. Counted are the steps from start to
+stop, by the wall.
 """
 
 import argparse
