@@ -297,3 +297,7 @@ def test_a_reader_that_leaves_early_is_no_error():
         said = process.stderr.read()
     assert "Traceback" not in said
     assert "BrokenPipe" not in said
+
+
+def test_where_a_batch_lets_runs_go_is_no_setting():
+    assert settings.read_environment({"WORKBENCH_RUNS": "x", "WORKBENCH_SEED": "3"}) == {"seed": "3"}

@@ -1,5 +1,6 @@
 """Sinks of the tests stay offline, quiet, and in temporary folders."""
 
+import gc
 import os
 import sys
 import tempfile
@@ -27,4 +28,5 @@ def _offline(monkeypatch):
 @pytest.fixture(autouse=True)
 def _no_thread_of_ours_stays():
     yield
+    gc.collect()  # a trainer listens as long as it lives
     assert [thread.name for thread in threading.enumerate() if thread.name.startswith("workbench")] == []

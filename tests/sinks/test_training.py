@@ -215,4 +215,5 @@ def test_interrupted_training_loses_nothing_and_leaves_no_thread(build):
     assert [at for at, _ in sink.told("scalars")] == steps
     assert sink.calls[-1] == ("close", "stopped")
     assert [event.step for event in readers.tensorboard(trainer.run_dir / "tensorboard").Scalars("entropy")] == steps
+    trainer.close()
     assert {thread for thread in threading.enumerate() if thread not in before and "native" not in thread.name} == set()

@@ -12,6 +12,7 @@ from typing import Any
 
 from workbench.errors import InputError, unknown_name
 from workbench.hyperparameters import Hyperparameter, Value
+from workbench.training.layout import RUNS_VARIABLE
 
 PREFIX = "WORKBENCH_"
 
@@ -89,7 +90,8 @@ def read_file(path: str | None) -> dict[str, Value]:
 
 def read_environment(environ: Mapping[str, str]) -> dict[str, str]:
     """Return the settings among the environment variables, by name in lower case."""
-    return {name.removeprefix(PREFIX).lower(): text for name, text in environ.items() if name.startswith(PREFIX)}
+    names = [name for name in environ if name.startswith(PREFIX) and name != RUNS_VARIABLE]
+    return {name.removeprefix(PREFIX).lower(): environ[name] for name in names}
 
 
 def resolve(
