@@ -29,6 +29,11 @@ def notebook(path, *cells, parameters="x = 1\nseed = 0\noutput = 'result.parquet
     return path
 
 
+HEARS_INTERRUPTS = """import signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)  # which a shell's background jobs lack
+from workbench.cli import main
+sys.exit(main())
+"""
 WRITES = "import pandas\npandas.DataFrame({'square': [x * x], 'seed_seen': [seed]}).to_parquet(output)"
 
 
@@ -187,16 +192,16 @@ def test_runs_of_a_task_are_its_result(tmp_path):
 
 
 @pytest.mark.slow
-def test_an_interrupted_batch_goes_on(tmp_path):
+def test_an_interrupted_batch_goes_on(tmp_path, request):
     """Ctrl-C ends every notebook and its kernel; what was done stays done."""
     waits = (
         f"import os, pathlib, threading\npathlib.Path({str(tmp_path)!r}, f'pid-{{x}}').write_text(str(os.getpid()))\n"
     )
     source = notebook(tmp_path / "a.ipynb", waits + "if x: threading.Event().wait()")
-    command = [sys.executable, "-m", "workbench.cli", "sweep", str(source), "--grid", "x=0,1", "--workers", "1"]
-    process = subprocess.Popen(
-        [*command, "--folder", str(tmp_path / "b")], stdout=subprocess.PIPE, start_new_session=True
-    )
+    flags = ["--grid", "x=0,1", "--workers", "1", "--folder", str(tmp_path / "b")]
+    command = [sys.executable, "-c", HEARS_INTERRUPTS, "sweep", str(source), *flags]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, start_new_session=True)
+    request.addfinalizer(process.kill)
     deadline = time.monotonic() + 60
     while not (tmp_path / "pid-1").exists():
         assert time.monotonic() < deadline
