@@ -23,11 +23,10 @@ class Board(pn.custom.AnyWidgetComponent):  # type: ignore[misc]
     choice = param.Dict(default={})
     outline = param.List()
     curves = param.Bytes(default=b"")
-    command = param.Dict(default={})
 
 
 class RunPanel(pn.custom.AnyWidgetComponent):  # type: ignore[misc]
-    """The panel of one run; see `workbench.ui.panel` for the traits, and `command` for what the page asks."""
+    """The panel of one run; see `workbench.ui.panel` for the traits."""
 
     _esm = (STATIC / "panel.js").read_text(encoding="utf-8")
     _stylesheets = [(STATIC / "panel.css").read_text(encoding="utf-8")]  # noqa: RUF012
@@ -39,7 +38,6 @@ class RunPanel(pn.custom.AnyWidgetComponent):  # type: ignore[misc]
     marks = param.List()
     left = param.List()
     left_curves = param.Bytes(default=b"")
-    command = param.Dict(default={})
 
 
 def change(component: Any, **traits: Any) -> None:
@@ -51,6 +49,6 @@ def on_command(component: Any, callback: Callable[[dict[str, Any]], Any]) -> Non
     """Call `callback` with each command of a page."""
 
     async def heard(event: Any) -> None:
-        await callback(event.new)
+        await callback(event.data)
 
-    component.param.watch(heard, "command")
+    component.on_msg(heard)

@@ -1,17 +1,14 @@
-// Panel's components (panel.holoviz.org) get anywidgets' code, but no messages to Python: there a command is a trait.
+// Panel's components (panel.holoviz.org) get anywidgets' code, but a model without `send`: there the view has it. A trait
+// would not do for commands: Panel gathers changes for 50 ms, and of two commands only the second one would be heard.
 
-interface Settable {
-  set?(name: string, value: unknown): void;
-  save_changes?(): void;
+interface Shown {
+  view?: { model_proxy: { send_msg(content: unknown): void } };
 }
 
 /** Return `model` with a way to send commands. */
-export function speaking<M extends { send?(content: unknown): void }>(model: M & Settable): M {
+export function speaking<M extends { send?(content: unknown): void }>(model: M & Shown): M {
   if (model.send) return model;
   return Object.assign(Object.create(model) as M, {
-    send(content: unknown): void {
-      model.set?.("command", content);
-      model.save_changes?.();
-    },
+    send: (content: unknown) => model.view?.model_proxy.send_msg(content),
   });
 }

@@ -21,8 +21,7 @@ function summary(model: Model): string {
 
 function render({ model: given, el }: { model: Model; el: HTMLElement }): () => void {
   const model = speaking(given);
-  let serial = 0;
-  const send = (command: Command) => model.send({ ...command, serial: (serial += 1) });
+  const send = (command: Command) => model.send(command);
   const root = element("section", { class: "wbp wbd", role: "region", "aria-label": "Runs", "data-testid": "dashboard" });
   let theme = readTheme(root);
   const folder = element("span", { class: "wbp-environment" });
