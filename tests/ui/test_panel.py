@@ -1,6 +1,7 @@
 """The panel over a made-up trainer: messages in, traits out, and nothing left behind."""
 
 import gc
+import math
 import weakref
 
 import numpy as np
@@ -326,3 +327,46 @@ def test_a_page_names_checkpoints_of_its_own_run(panel, trainer, eventually, to)
     say(panel, "rewind", to=to)
     eventually(lambda: panel.state["notice"] is not None, "the notice")
     assert "names no checkpoint of this run" in panel.state["notice"]["text"]
+
+
+def test_progress_waits_for_its_turn_and_all_else_does_not(panel, trainer, eventually, monkeypatch):
+    monkeypatch.setattr(panel._pace, "pause", lambda: math.inf)
+    say(panel, "start")
+    eventually(lambda: panel.state["status"] == "running", "the start")
+    panel._publisher.close()  # from here on it is looked only when told
+    panel.publish()
+    before = panel.state["steps"], len(panel.curves)
+    seen = trainer.steps
+    eventually(lambda: trainer.steps > seen, "steps")
+    assert panel.publish()
+    assert (panel.state["steps"], len(panel.curves)) == before
+    say(panel, "set", name="clip", value=0.3, serial=2)
+    panel.publish()
+    assert panel.state["values"]["clip"] == 0.3
+    assert panel.state["acknowledged"] == {"page": 2}
+    assert panel.state["steps"] > seen
+
+
+def test_a_page_that_is_looked_at_again_is_told_at_once(panel, trainer, eventually):
+    panel._handle_custom_msg({"kind": "cost", "view": "page", "seconds": None}, [])
+    trainer.start(10**9)
+    eventually(lambda: panel.state["status"] == "running", "the start")
+    shown = panel.state["steps"]
+    eventually(lambda: trainer.steps > shown + 100_000, "steps")
+    assert panel.state["steps"] == shown
+    panel._handle_custom_msg({"kind": "cost", "view": "page", "seconds": 0.001}, [])
+    eventually(lambda: panel.state["steps"] > shown, "what was missed")
+    assert panel.state["acknowledged"] == {}
+
+
+def test_state_and_curves_are_one_message(panel, trainer, eventually, monkeypatch):
+    trainer.start(10**9)
+    eventually(lambda: panel.state["steps"] > 0, "steps")
+    panel._publisher.close()
+    trainer.stop()
+    eventually(lambda: trainer.status == "stopped", "the stop")
+    sent = []
+    monkeypatch.setattr(panel, "send_state", lambda key=None: sent.append(set(key)))
+    panel.publish()
+    assert len(sent) == 1
+    assert sent[0] >= {"state", "curves"}

@@ -326,3 +326,20 @@ def test_lanes_of_others_are_filmed_at_play(build):
     page.ask("look", place=0)
     page.until(lambda header: header["place"] == 0 and not header["playing"])
     assert "cannot be put back to an earlier step" in page.ask("branch")[0]["notice"]
+
+
+def test_frames_of_training_leave_it_its_cores_but_a_person_is_answered(build, monkeypatch, eventually):
+    trainer, scene, page = build()
+    told = []
+    monkeypatch.setattr(scene._pace, "hear", lambda view, cost: told.append(cost))
+    monkeypatch.setattr(scene._pace, "pause", lambda: 1e9)
+    trainer.start(10**9)
+    page.until(lambda header: header["status"] == "running" and header["lanes"] == LANES)
+    shown, seen = len(page.frames), trainer.steps
+    page.more(cost=0.01)
+    eventually(lambda: 0.01 in told and trainer.steps > seen + 1000 * LANES, "steps")
+    assert len(page.frames) == shown
+    assert page.ask("select", lane=1)[0]["lane"] == 1
+    trainer.pause()
+    eventually(lambda: trainer.status == "paused", "the pause")
+    assert page.until(lambda header: header["status"] == "paused" and header["steps"] == trainer.steps)

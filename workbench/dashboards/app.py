@@ -152,6 +152,8 @@ class Dashboard(pn.viewable.Viewer):  # type: ignore[misc]
 
     async def _obey(self, run: Run, command: dict[str, Any]) -> None:
         """Ask the trainer of `run` for what its panel's page asks; a refusal becomes the panel's notice."""
+        if command["kind"] == "cost":  # of a drawing: a dashboard tells its pages seldom anyway
+            return
         message = {key: value for key, value in command.items() if key not in ("view", "serial")}
         async with self._asking:  # in the order in which they came
             asked = message["kind"] not in OWN

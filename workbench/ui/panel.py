@@ -21,6 +21,7 @@ from workbench.events import Event, Progress, Rewound
 from workbench.training import overview
 from workbench.ui.commands import answer, notice_of
 from workbench.ui.curves import AXES, chosen, pack
+from workbench.ui.pace import Pace
 from workbench.ui.publisher import Publisher
 from workbench.ui.state import State, checkpoints, live_values, recent_speed, settings, snapshot
 from workbench.ui.subject import Subject
@@ -30,6 +31,8 @@ CURVE_PERIOD = 0.25  # seconds between two sendings of the curves, at least
 CURVE_SHARE = 0.05  # of a core, at most, spent on packing curves
 VIEWS_REMEMBERED = 16
 MARKS = 200  # changes of hyperparameters that a page is told of, the newest
+PROGRESS = frozenset(("steps", "seconds", "remaining", "steps_per_second", "episode_return"))
+"""What of the state may wait for its turn."""
 
 
 @dataclass(frozen=True)
@@ -73,7 +76,8 @@ class Panel(anywidget.AnyWidget):
         self._checkpoints: list[State] = []
         self._told = True  # of something besides progress
         self._rows = -1
-        self._next_curves = 0.0
+        self._pace = Pace()
+        self._next = self._next_curves = 0.0
         self._speed = math.nan
         super().__init__(key=uuid.uuid4().hex, settings=settings(trainer))
         _answer_on_the_pages_subshell(self.comm)
@@ -96,18 +100,32 @@ class Panel(anywidget.AnyWidget):
             self.state = {**self.state, "status": "gone", "remaining": None}
             self._publisher.close()
             return False
-        self._publish_history(trainer)
-        self._publish_curves(trainer)
+        self._look_up_history(trainer)
+        if not self._is_due(self._snapshot(trainer)):
+            return True
+        with self.hold_sync():  # one message, which is drawn at once
+            self._publish_curves(trainer)
+            state = self._snapshot(trainer)
+            changed = state != self.state
+            if changed:
+                self.state = state
         self._publish_windows(trainer)
-        state = snapshot(trainer, self._speed) | {"checkpoints": self._checkpoints}
         with self._lock:
-            state |= {"notice": self._notice, "acknowledged": dict(self._acknowledged)}
-        changed = state != self.state
-        if changed:
-            self.state = state
+            self._next = time.monotonic() + self._pace.pause()
         if state["status"] == "paused" != before:
             self._on_rest()
         return changed or state["status"] in ("running", "paused") or len(trainer.metrics) != self._rows
+
+    def _snapshot(self, trainer: Subject) -> State:
+        state = snapshot(trainer, self._speed) | {"checkpoints": self._checkpoints}
+        with self._lock:
+            return state | {"notice": self._notice, "acknowledged": dict(self._acknowledged)}
+
+    def _is_due(self, state: State) -> bool:
+        """Say whether pages are to be told now: progress waits for its turn, all else does not."""
+        if time.monotonic() >= self._next:
+            return True
+        return any(self.state.get(name) != value for name, value in state.items() if name not in PROGRESS)
 
     def _publish_curves(self, trainer: Subject) -> None:
         rows, start = len(trainer.metrics), time.monotonic()
@@ -116,14 +134,13 @@ class Panel(anywidget.AnyWidget):
             return
         outline, curves = pack(trainer.metrics)
         self._speed = recent_speed(trainer)
-        with self.hold_sync():
-            self.outline = [list(each) for each in outline]
-            self.curves = curves
+        self.outline = [list(each) for each in outline]
+        self.curves = curves
         self._rows = rows
         now = time.monotonic()
         self._next_curves = now + max(CURVE_PERIOD, (now - start) / CURVE_SHARE)
 
-    def _publish_history(self, trainer: Subject) -> None:
+    def _look_up_history(self, trainer: Subject) -> None:
         """Bring up to date what changes now and then: checkpoints, and the marks of changed hyperparameters."""
         if not self._told:
             return
@@ -174,6 +191,9 @@ class Panel(anywidget.AnyWidget):
         """Carry out one command of the page and acknowledge it; a refusal becomes the panel's notice."""
         trainer = self._trainer()
         notice: dict[str, str | None] | None = None
+        if message.get("kind") == "cost":
+            self._hear_cost(message["view"], message.get("seconds"))
+            return
         if message.get("kind") == "window":
             self._look_at(message)
         elif trainer is not None:
@@ -186,6 +206,13 @@ class Panel(anywidget.AnyWidget):
             for view in list(self._acknowledged)[:-VIEWS_REMEMBERED]:
                 del self._acknowledged[view]
         self._publisher.wake()
+
+    def _hear_cost(self, view: str, seconds: Any) -> None:
+        """Note what a page says of its drawings; one that is looked at again is told at once."""
+        if self._pace.hear(view, seconds):
+            with self._lock:
+                self._next = 0.0
+            self._publisher.wake()
 
     def _look_at(self, message: dict[str, Any]) -> None:
         """Note which part of the run a page looks at; without ends, that it sees the whole again."""

@@ -13,14 +13,16 @@ const MAIN = "episode_return";
 const NOT_DRAWN = new Set(["seconds", "episodes"]);
 const last = (curves: Map<string, Curve>) => Math.max(1, ...[...curves.values()].map(([steps]) => steps.at(-1) ?? 0));
 
-/** Build the charts inside `panel`, whose style gives the colours; `look` asks for a part of the run in full, in steps. */
-export function charts(panel: HTMLElement, look: (span: Span | null) => void) {
+/**
+ * Build the charts inside `panel`, whose style gives the colours.
+ * `look` asks for a part of the run in full, in steps; `paint` calls back with the next frame.
+ */
+export function charts(panel: HTMLElement, look: (span: Span | null) => void, paint: (work: () => void) => void) {
   const small = element("div", { class: "wbp-multiples" });
   const plots = new Map<string, ReturnType<typeof plot>>();
   let curves = new Map<string, Curve>();
   let left = new Map<string, Curve>();
   let changes: Change[] = [];
-  let frame = 0;
   const part = parts(look);
   const shared: Shared = { key: unique(), axis: "steps", range: [0, 1], smoothing: USUAL, marks: [], theme: readTheme(panel), zoom };
   const controls = viewing(schedule);
@@ -38,12 +40,11 @@ export function charts(panel: HTMLElement, look: (span: Span | null) => void) {
     plots.set(name, made);
     if (name === MAIN) controls.root.after(made.root);
     else small.append(made.root);
-    sizes.observe(made.root);
+    sizes.observe(made.canvas);
     return made;
   }
 
   function draw(): void {
-    frame = 0;
     const { axis, smoothing, part: name } = controls.chosen;
     const end = Math.max(last(curves), last(left));
     const shown = part.span(name, end);
@@ -57,12 +58,11 @@ export function charts(panel: HTMLElement, look: (span: Span | null) => void) {
       const was = left.get(name);
       (plots.get(name) ?? add(name)).show(over(full?.get(name) ?? whole, along, axis), was ? over(was, along, axis) : null);
     }
-    for (const each of plots.values()) each.resize();
     root.dataset.detail = String(full !== null);
   }
 
   function schedule(): void {
-    if (frame === 0) frame = requestAnimationFrame(draw);
+    paint(draw);
   }
 
   function retheme(): void {
@@ -71,7 +71,9 @@ export function charts(panel: HTMLElement, look: (span: Span | null) => void) {
     for (const each of plots.values()) each.repaint();
   }
 
-  const sizes = new ResizeObserver(schedule);
+  const sizes = new ResizeObserver((entries) => {
+    for (const { target, contentRect } of entries) [...plots.values()].find(({ canvas }) => canvas === target)?.resize(contentRect);
+  });
   const unwatch = watchTheme(() => requestAnimationFrame(retheme));
   add(MAIN);
 
@@ -95,7 +97,6 @@ export function charts(panel: HTMLElement, look: (span: Span | null) => void) {
       schedule();
     },
     destroy(): void {
-      cancelAnimationFrame(frame);
       part.destroy();
       sizes.disconnect();
       unwatch();

@@ -25,6 +25,10 @@ export function dialogue(model: () => Model, explain: () => void) {
     id,
     settled,
     say,
+    /** Let Python know what it has nothing to do for. */
+    mention(command: Command): void {
+      model().send({ ...command, view: id });
+    },
     /** Send a command, and return its number. */
     send(command: Command): number {
       const number = say(command);

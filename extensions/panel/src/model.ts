@@ -54,6 +54,7 @@ export type Command =
   | { kind: "start" | "pause" | "resume" | "step" | "stop" | "save" | "dismiss" }
   | { kind: "rewind"; to: string }
   | { kind: "window"; low: number | null; high: number | null }
+  | { kind: "cost"; seconds: number | null } // of a drawing; null while nobody looks
   | { kind: "set"; name: string; value: Value };
 
 export interface Traits {

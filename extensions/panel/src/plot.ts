@@ -102,6 +102,7 @@ export function plot(name: string, large: boolean, shared: Shared) {
 
   return {
     root,
+    canvas,
     /** Draw a curve over the shared axis, and the one that was left. */
     show(next: Curve, wasLeft: Curve | null): void {
       curve = next;
@@ -109,10 +110,8 @@ export function plot(name: string, large: boolean, shared: Shared) {
       root.dataset.points = String(curve[0].length);
       drawn.setData(lines());
     },
-    resize(): void {
-      const width = canvas.clientWidth;
-      const height = canvas.clientHeight;
-      if (width > 0 && height > 0 && (width !== drawn.width || height !== drawn.height)) drawn.setSize({ width, height });
+    resize({ width, height }: DOMRectReadOnly): void {
+      if (width > 0 && height > 0) drawn.setSize({ width: Math.floor(width), height: Math.floor(height) });
     },
     repaint: () => drawn.redraw(false, true),
     destroy: () => drawn.destroy(),

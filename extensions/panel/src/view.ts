@@ -9,13 +9,16 @@ import { figures } from "./figures";
 import { header } from "./header";
 import { history } from "./history";
 import type { Model, WindowMessage } from "./model";
+import type { Span } from "./part";
 import { notice } from "./notice";
+import { painter } from "./painter";
 import { settings } from "./settings";
 
 export class View {
   readonly root = element("section", { class: "wbp", role: "group", "data-testid": "panel" });
   wasShown = false;
-  private readonly talk = dialogue(() => this.model, () => this.onState());
+  private readonly talk = dialogue(() => this.model, () => this.painter.paint(this.showState));
+  private readonly painter = painter(this.root, (seconds) => this.talk.mention({ kind: "cost", seconds }));
   private focused: HTMLElement | null = null;
   private readonly header = header(this.talk.send);
   private readonly figures = figures();
@@ -26,7 +29,8 @@ export class View {
 
   constructor(private model: Model) {
     this.settings = settings(model.get("settings"), this.talk.send, this.talk.settled);
-    this.charts = charts(this.root, (part) => this.talk.say({ kind: "window", low: part?.[0] ?? null, high: part?.[1] ?? null }));
+    const look = (part: Span | null) => this.talk.say({ kind: "window", low: part?.[0] ?? null, high: part?.[1] ?? null });
+    this.charts = charts(this.root, look, this.painter.paint);
     this.root.append(this.figures.progress, this.header.root, this.figures.row, this.notice.root, this.charts.root, this.settings.root, this.history.root);
     this.root.addEventListener("focusin", (event) => (this.focused = event.target as HTMLElement));
     this.root.addEventListener("focusout", () => requestAnimationFrame(() => this.forget()));
@@ -50,6 +54,7 @@ export class View {
 
   destroy(): void {
     this.deafen();
+    this.painter.destroy();
     this.talk.destroy();
     this.settings.destroy();
     this.charts.destroy();
@@ -64,7 +69,7 @@ export class View {
   private listen(): void {
     for (const [event, hear] of this.heard) this.model.on(event, hear);
     this.model.on("msg:custom", this.onMessage);
-    for (const [, hear] of this.heard) hear();
+    for (const show of this.shows) show();
   }
 
   private deafen(): void {
@@ -72,7 +77,7 @@ export class View {
     this.model.off("msg:custom", this.onMessage);
   }
 
-  private readonly onState = (): void => {
+  private readonly showState = (): void => {
     const state = this.model.get("state");
     mark(this.root, "data-status", state.status);
     mark(this.root, "aria-label", `Training of ${state.algorithm} on ${state.environment}`);
@@ -88,18 +93,20 @@ export class View {
     return named ? decode(named, this.model.get(bytes)) : new Map<string, Curve>();
   }
 
-  private readonly onMarks = (): void => {
+  private readonly showMarks = (): void => {
     const changes = this.model.get("marks") ?? [];
     this.charts.showChanges(changes);
     this.history.showChanges(changes);
   };
 
-  private readonly heard: [string, () => void][] = [
-    ["change:state", this.onState],
-    ["change:curves", () => this.charts.show(this.curves("outline", "curves"))],
-    ["change:left_curves", () => this.charts.showLeft(this.curves("left", "left_curves"))],
-    ["change:marks", this.onMarks],
-  ];
+  private readonly showCurves = (): void => this.charts.show(this.curves("outline", "curves"));
+  private readonly showLeft = (): void => this.charts.showLeft(this.curves("left", "left_curves"));
+
+  private readonly shows = [this.showState, this.showCurves, this.showLeft, this.showMarks];
+  private readonly heard = ["state", "curves", "left_curves", "marks"].map((name, index): [string, () => void] => [
+    `change:${name}`,
+    () => this.painter.paint(this.shows[index]!),
+  ]);
 
   private readonly onMessage = (content: WindowMessage, buffers: DataView[]): void => {
     if (content.kind !== "window" || content.view !== this.talk.id || !buffers[0]) return;

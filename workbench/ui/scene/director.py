@@ -45,6 +45,7 @@ class Director:
     Attributes:
         about: What a page must know.
         changed: Whether there is something that no frame has shown yet.
+        rest: Seconds between two frames of training's lanes, at least.
     """
 
     def __init__(self, trainer: Any, lanes: int, wake: Callable[[], None]) -> None:
@@ -53,6 +54,7 @@ class Director:
         self.lanes, self.lane, self.seed = lanes, 0, 0
         self.notice: str | None = None
         self.changed = True
+        self.rest = 0.0
         self.player: Player | None = None
         self._wake = wake
         self._moment: Moment | None = None
@@ -135,7 +137,7 @@ class Director:
         """Go on as far as it is time to; nothing moves by itself unless a page has `wanted` the next frame."""
         now = time.monotonic()
         if trainer.status != self._status:
-            self.changed = True
+            self.changed, self._next = True, 0.0
         if self.mode == "training":
             self._read_training(trainer, now, wanted)
         else:
@@ -163,7 +165,7 @@ class Director:
             self._moment, self.changed = moment, True
         fresh = self._moment is not None and trainer.steps == self._read
         if wanted and self._glance is None and now >= self._next and not fresh:
-            self._next = now + 1.0 / RATE
+            self._next = now + max(1.0 / RATE, self.rest)
             lanes = self._count(trainer)
             self._read = trainer.steps
             self._ask(trainer, lambda: moment_in_training(trainer, lanes))

@@ -83,8 +83,12 @@ def _key(message: dict[str, Any], keys: dict[str, Any]) -> dict[str, Any]:
 
 
 def _frame(message: dict[str, Any]) -> dict[str, Any]:
-    number = message.get("frame", -1)
-    return {"frame": number if isinstance(number, int) else -1, "hello": bool(message.get("hello"))}
+    number, cost = message.get("frame", -1), message.get("cost", 0.0)
+    return {
+        "frame": number if isinstance(number, int) else -1,
+        "hello": bool(message.get("hello")),
+        "cost": float(cost) if isinstance(cost, int | float) and cost >= 0 else 0.0,
+    }
 
 
 def _nothing(_message: dict[str, Any], _keys: dict[str, Any]) -> dict[str, Any]:

@@ -17,6 +17,7 @@ import traitlets
 
 from workbench.errors import WorkbenchError
 from workbench.events import Event, Progress
+from workbench.ui.pace import Pace
 from workbench.ui.panel import STATIC, _answer_on_the_pages_subshell
 from workbench.ui.publisher import Publisher
 from workbench.ui.scene.director import Director
@@ -55,6 +56,7 @@ class Scene(anywidget.AnyWidget):
         self._publisher = Publisher(self, SHORTEST)
         self._director = Director(trainer, check_lanes(lanes), _knock(self._inbox, self._publisher))
         self._number, self._wanted, self._not_before = 0, False, 0.0
+        self._pace = Pace()
         super().__init__(key=uuid.uuid4().hex, about=self._director.about)
         _answer_on_the_pages_subshell(self.comm)
         self.on_msg(_receive)
@@ -145,6 +147,8 @@ class Scene(anywidget.AnyWidget):
             if message["kind"] == "more":
                 self._wanted = self._wanted or message["hello"] or message["frame"] == self._number
                 self._director.changed = self._director.changed or message["hello"]
+                self._pace.hear("page", message["cost"])
+                self._director.rest = self._pace.pause()
             elif message["kind"] == "refused":
                 self._director.notice, self._director.changed = message["text"], True
             elif message["kind"] != "ready":

@@ -8,6 +8,8 @@ export interface Link {
   ask(request: Request): void;
   /** Say that the last frame is drawn. */
   drawn(): void;
+  /** Say what a drawing costs, in seconds; null while nobody looks. */
+  look(cost: number | null): void;
   move(model: SceneModel): void;
   destroy(): void;
 }
@@ -15,21 +17,19 @@ export interface Link {
 /** Listen for frames; `lost` is told whether a frame is overdue while `moving` says that one should come. */
 export function link(
   model: SceneModel,
-  root: HTMLElement,
   take: (header: Header, buffers: DataView[]) => void,
   moving: () => boolean,
   lost: (overdue: boolean) => void,
 ): Link {
-  let onScreen = false;
+  let cost: number | null = null;
   let owed = true; // whether the last frame is drawn and not yet answered
   let last = -1;
   let heard = performance.now();
 
-  const seen = () => onScreen && document.visibilityState === "visible";
   const ask = (request: Request) => model.send(request);
-  const more = (hello: boolean) => ask({ kind: "more", frame: last, hello });
+  const more = (hello: boolean) => ask({ kind: "more", frame: last, hello, cost: cost ?? 0 });
   const settle = () => {
-    if (!owed || !seen()) return;
+    if (!owed || cost === null) return;
     owed = false;
     heard = performance.now();
     more(last < 0);
@@ -41,13 +41,8 @@ export function link(
     lost(false);
     take(content, buffers);
   };
-  const onVisibility = () => settle();
-  const observer = new IntersectionObserver((entries) => {
-    onScreen = entries.at(-1)?.isIntersecting ?? false;
-    settle();
-  });
   const timer = window.setInterval(() => {
-    if (!seen() || owed || performance.now() - heard < PATIENCE) return;
+    if (cost === null || owed || performance.now() - heard < PATIENCE) return;
     heard = performance.now();
     if (moving()) lost(true);
     more(true);
@@ -56,12 +51,14 @@ export function link(
   const listen = () => model.on("msg:custom", onMessage as never);
   const deafen = () => model.off("msg:custom", onMessage as never);
   listen();
-  observer.observe(root);
-  document.addEventListener("visibilitychange", onVisibility);
   return {
     ask,
     drawn() {
       owed = true;
+      settle();
+    },
+    look(next) {
+      cost = next;
       settle();
     },
     move(other) {
@@ -73,9 +70,7 @@ export function link(
     },
     destroy() {
       deafen();
-      observer.disconnect();
       window.clearInterval(timer);
-      document.removeEventListener("visibilitychange", onVisibility);
     },
   };
 }

@@ -44,7 +44,7 @@ export interface Header {
 }
 
 export type Request =
-  | { kind: "more"; frame: number; hello: boolean }
+  | { kind: "more"; frame: number; hello: boolean; cost: number }
   | { kind: "mode"; mode: Header["mode"] }
   | { kind: "policy"; policy: Header["policy"] }
   | { kind: "pace"; pace: number }

@@ -1,7 +1,7 @@
 // One scene on the page. Like the panel, it can move to another element and model proxy.
-
 import { element, mark, write } from "../dom";
 import { compact } from "../format";
+import { painter } from "../painter";
 import { isDark, watchTheme } from "../theme";
 import { ways } from "./controls";
 import { type Frame, decode } from "./frame";
@@ -20,7 +20,8 @@ export class SceneView {
   readonly root = element("section", { class: "wbp wbs", role: "group", "data-testid": "scene" });
   wasShown = false;
   private header: Header | null = null;
-  private waiting: [Header, DataView[]] | null = null;
+  private waiting?: [Header, DataView[]];
+  private readonly painter = painter(this.root, (cost) => this.link.look(cost));
   private readonly about;
   private readonly link;
   private readonly stage;
@@ -46,7 +47,7 @@ export class SceneView {
     mark(this.root, "aria-label", `${about.algorithm} in ${about.environment}`);
     mark(this.stage.box, "aria-label", `${about.environment}: the keys shown take over while the policy plays, space pauses it`);
     this.unwatch = watchTheme(() => this.retheme());
-    this.link = link(model, this.root, (header, buffers) => this.take(header, buffers), () => this.moving(), (overdue) => this.say(overdue ? OVERDUE : (this.header?.notice ?? null), overdue));
+    this.link = link(model, (header, buffers) => this.take(header, buffers), () => this.moving(), (overdue) => this.say(overdue ? OVERDUE : (this.header?.notice ?? null), overdue));
   }
 
   move(parent: HTMLElement, model: SceneModel): void {
@@ -60,6 +61,7 @@ export class SceneView {
   }
 
   destroy(): void {
+    this.painter.destroy();
     this.link.destroy();
     this.recorder.destroy();
     this.stage.destroy();
@@ -87,13 +89,12 @@ export class SceneView {
   }
 
   private take(header: Header, buffers: DataView[]): void {
-    if (this.waiting === null) requestAnimationFrame(() => this.draw());
     this.waiting = [header, buffers];
+    this.painter.paint(this.draw);
   }
 
-  private draw(): void {
+  private readonly draw = (): void => {
     const [header, buffers] = this.waiting!;
-    this.waiting = null;
     this.header = header;
     for (const name of ["mode", "status", "number", "steps", "weights"] as const) mark(this.root, `data-${name}`, String(header[name] ?? ""));
     mark(this.root, "data-playing", String(header.playing));
@@ -109,7 +110,7 @@ export class SceneView {
       if (header.mode === "play") this.transport.show(frame);
     }
     this.link.drawn();
-  }
+  };
 
   private words(header: Header, frame: Frame | null): string {
     if (header.mode === "play") return frame ? `the policy of step ${compact(header.weights ?? 0)} plays` : "getting the policy";

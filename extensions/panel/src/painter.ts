@@ -1,0 +1,60 @@
+// When a view is drawn: once a frame, all that changed, and only while somebody may see it. What it costs is measured.
+
+const RECENT = 7; // drawings whose median is the cost: the first ones, and a machine's hiccups, say little
+const WORTH = 1.4; // times the cost that was told last, or a part of it: a change worth telling
+
+/** Tell `told` what a drawing costs the page's thread, in seconds, whenever that changes much; null while nobody looks. */
+export function painter(root: Element, told: (cost: number | null) => void) {
+  const due = new Set<() => void>();
+  const after = new MessageChannel();
+  let frame = 0;
+  let began = 0;
+  let costs: number[] = [];
+  let last: number | null | undefined;
+  let onScreen = false;
+
+  function tell(next: number | null): void {
+    const near = next !== null && last != null && next < WORTH * last && next > last / WORTH;
+    if (near || next === last) return;
+    last = next;
+    told(next);
+  }
+
+  function draw(): void {
+    frame = 0;
+    began = performance.now();
+    for (const work of due) {
+      due.delete(work);
+      work();
+    }
+    after.port2.postMessage(null); // It arrives when the frame is laid out, painted and handed over.
+  }
+
+  after.port1.onmessage = () => {
+    costs = [...costs, (performance.now() - began) / 1000].slice(-RECENT);
+    look();
+  };
+  const median = () => [...costs].sort((a, b) => a - b)[(costs.length - 1) >> 1] ?? 0;
+  const look = () => tell(onScreen && document.visibilityState === "visible" ? median() : null);
+  const observer = new IntersectionObserver((entries) => {
+    onScreen = entries.at(-1)?.isIntersecting ?? false;
+    look();
+  });
+  observer.observe(root);
+  document.addEventListener("visibilitychange", look);
+
+  return {
+    /** Do `work` with the next frame; several askings are one. */
+    paint(work: () => void): void {
+      due.add(work);
+      if (frame === 0) frame = requestAnimationFrame(draw);
+    },
+    destroy(): void {
+      cancelAnimationFrame(frame);
+      observer.disconnect();
+      after.port1.close();
+      document.removeEventListener("visibilitychange", look);
+      if (last !== null) told(null);
+    },
+  };
+}

@@ -1,0 +1,61 @@
+"""How often pages are told of progress. Where a browser draws on the machine that trains, training pays for it."""
+
+import math
+import threading
+import time
+from typing import Any
+
+from workbench.machine import processors
+
+SHARE = 0.008
+"""Of the time, at most, that pages draw on their own thread while training wants every core.
+
+The rest of a browser, the server and the kernel together spend about twice as much again on a drawing.
+"""
+
+MOST = 0.55
+"""Of the cores: a process that uses more is taken to want them all. Others may take what it does not get."""
+
+LONGEST = 2.0
+"""Seconds without news of progress that anybody should have to wait."""
+
+WINDOW = 0.5
+"""Seconds over which the use of the cores is measured, at least."""
+
+VIEWS_REMEMBERED = 16
+
+
+class Pace:
+    """Says how long to leave pages alone after they were told something. Its methods may be called on any thread."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._costs: dict[str, float | None] = {}
+        self._since = time.monotonic(), time.process_time()
+        self._scarce = False
+
+    def hear(self, view: str, seconds: Any) -> bool:
+        """Note what a drawing costs a page; None if nobody looks at it. Say whether somebody begins to look."""
+        cost = float(seconds) if isinstance(seconds, int | float) else None
+        with self._lock:
+            before = self._costs.pop(view, None)
+            self._costs[view] = cost
+            for other in list(self._costs)[:-VIEWS_REMEMBERED]:
+                del self._costs[other]
+        return cost is not None and before is None
+
+    def pause(self) -> float:
+        """Return the seconds to wait before pages are told of progress again; infinite if nobody looks."""
+        with self._lock:
+            costs = [cost for cost in self._costs.values() if cost is not None]
+            if self._costs and not costs:
+                return math.inf
+            return min(sum(costs) / SHARE, LONGEST) if self._cores_are_scarce() else 0.0
+
+    def _cores_are_scarce(self) -> bool:
+        now, used = time.monotonic(), time.process_time()
+        since, before = self._since
+        if now - since >= WINDOW:
+            self._since = now, used
+            self._scarce = (used - before) / (now - since) > MOST * processors()
+        return self._scarce
