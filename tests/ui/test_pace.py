@@ -1,20 +1,32 @@
 """How often pages are told of progress: as often as their drawings allow, and of all else at once."""
 
 import math
+import subprocess
+import sys
 
 import pytest
 
 from workbench.ui import pace as pacing
-from workbench.ui.pace import LONGEST, MOST, SHARE, VIEWS_REMEMBERED, WINDOW, Pace
+from workbench.ui.pace import LONGEST, MOST, SHARE, VIEWS_REMEMBERED, WAITING, WINDOW, Pace
 
 CORES = 4
+SHARING = """
+import os, subprocess, sys
+from workbench.ui.pace import waited
+os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
+before = waited()
+with subprocess.Popen([sys.executable, "-c", "while True: pass"]) as other:  # on the same core
+    while waited() - before < 0.2:
+        pass
+    other.kill()
+"""
 
 
 class Clock:
     """Time that goes on when told, and how much of it the process worked."""
 
     def __init__(self):
-        self.now = self.used = 100.0
+        self.now = self.used = self.waited = 100.0
 
     def monotonic(self):
         return self.now
@@ -22,15 +34,17 @@ class Clock:
     def process_time(self):
         return self.used
 
-    def go(self, seconds, cores):
+    def go(self, seconds, cores, waiting=0.0):
         self.now += seconds
         self.used += cores * seconds
+        self.waited += waiting * seconds
 
 
 @pytest.fixture
 def clock(monkeypatch):
     clock = Clock()
     monkeypatch.setattr(pacing, "time", clock)
+    monkeypatch.setattr(pacing, "waited", lambda: clock.waited)
     monkeypatch.setattr(pacing, "processors", lambda: CORES)
     return clock
 
@@ -56,11 +70,18 @@ def test_all_pages_that_are_looked_at_count(clock):
     assert pace.pause() == pytest.approx(0.009 / SHARE)
 
 
-@pytest.mark.parametrize(("cores", "pause"), [(MOST * CORES - 0.1, 0.0), (MOST * CORES + 0.1, 0.001 / SHARE)])
-def test_a_process_that_leaves_cores_to_others_is_not_held_back(clock, cores, pause):
+@pytest.mark.parametrize(
+    ("cores", "waiting", "pause"),
+    [
+        (MOST * CORES - 0.1, WAITING - 0.01, 0.0),
+        (MOST * CORES + 0.1, 0.0, 0.001 / SHARE),
+        (0.1, WAITING + 0.01, 0.001 / SHARE),
+    ],
+)
+def test_cores_are_scarce_where_they_are_all_used_or_waited_for(clock, cores, waiting, pause):
     pace = Pace()
     pace.hear("page", 0.001)
-    clock.go(WINDOW, cores)
+    clock.go(WINDOW, cores, waiting)
     assert pace.pause() == pytest.approx(pause)
 
 
@@ -100,3 +121,8 @@ def test_pages_that_are_gone_are_forgotten(clock):
     pace.hear("0", 0.01)
     busy(clock, pace)
     assert pace.pause() == pytest.approx(0.01 / SHARE)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells how long threads wait for a core")
+def test_threads_that_share_a_core_wait_for_it():
+    subprocess.run([sys.executable, "-c", SHARING], check=True, timeout=60)

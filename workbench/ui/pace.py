@@ -1,8 +1,10 @@
 """How often pages are told of progress. Where a browser draws on the machine that trains, training pays for it."""
 
+import contextlib
 import math
 import threading
 import time
+from pathlib import Path
 from typing import Any
 
 from workbench.machine import processors
@@ -14,7 +16,10 @@ The rest of a browser, the server and the kernel together spend about twice as m
 """
 
 MOST = 0.55
-"""Of the cores: a process that uses more is taken to want them all. Others may take what it does not get."""
+"""Of the cores: a process that uses more is taken to want them all."""
+
+WAITING = 0.1
+"""Threads of it that wait for a core, on the average: from then on there are not enough for all."""
 
 LONGEST = 2.0
 """Seconds without news of progress that anybody should have to wait."""
@@ -31,7 +36,7 @@ class Pace:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._costs: dict[str, float | None] = {}
-        self._since = time.monotonic(), time.process_time()
+        self._since = time.monotonic(), time.process_time(), waited()
         self._scarce = False
 
     def hear(self, view: str, seconds: Any) -> bool:
@@ -53,9 +58,20 @@ class Pace:
             return min(sum(costs) / SHARE, LONGEST) if self._cores_are_scarce() else 0.0
 
     def _cores_are_scarce(self) -> bool:
-        now, used = time.monotonic(), time.process_time()
-        since, before = self._since
-        if now - since >= WINDOW:
-            self._since = now, used
-            self._scarce = (used - before) / (now - since) > MOST * processors()
+        now, used, idled = time.monotonic(), time.process_time(), waited()
+        elapsed = now - self._since[0]
+        if elapsed >= WINDOW:
+            _, used_before, idled_before = self._since
+            self._since = now, used, idled
+            wants_all = used - used_before > MOST * processors() * elapsed
+            self._scarce = wants_all or idled - idled_before > WAITING * elapsed
         return self._scarce
+
+
+def waited() -> float:
+    """Return the seconds for which threads of this process have waited for a core; 0 where the system doesn't tell."""
+    total = 0
+    for path in Path("/proc/self/task").glob("*/schedstat"):
+        with contextlib.suppress(OSError, ValueError, IndexError):  # a thread may end meanwhile
+            total += int(path.read_bytes().split()[1])
+    return total / 1e9
