@@ -1,7 +1,7 @@
 // When a view is drawn: once a frame, all that changed, and only while somebody may see it. What it costs is measured.
 
-const RECENT = 7; // drawings whose median is the cost: the first ones, and a machine's hiccups, say little
-const WORTH = 1.4; // times the cost that was told last, or a part of it: a change worth telling
+const RECENT = 9; // drawings whose median is the cost: the first ones, and a machine's hiccups, say little
+const WORTH = 2; // times the cost that was told last, or a part of it, is a change worth telling: each message has JupyterLab draw, too
 
 /** Tell `told` what a drawing costs the page's thread, in seconds, whenever that changes much; null while nobody looks. */
 export function painter(root: Element, told: (cost: number | null) => void) {
