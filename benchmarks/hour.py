@@ -25,7 +25,7 @@ sys.path.insert(0, str(ROOT / "tests" / "browser"))
 
 BEGIN = f"""import tempfile, workbench as wb
 trainer = wb.Trainer(
-    "CartPole-v1", wb.PPO(**{SETTINGS!r}), run_dir=tempfile.mkdtemp() + "/hour", lanes={LANES}, seed=1, keep=2
+    "CartPole-v1", wb.PPO(**{SETTINGS!r}), run_dir=tempfile.mkdtemp() + "/hour", lanes={LANES}, seed=1
 )
 trainer"""
 WATCH = "trainer.watch(lanes=8)"
@@ -77,7 +77,7 @@ def sampled(seconds: float, every: float) -> list[dict[str, float]]:
         JupyterServer(Path(folder)) as server,
     ):
         browser = playwright.chromium.launch(executable_path=path, args=FLAGS)
-        page = browser.new_page(viewport={"width": 1280, "height": 2000})
+        page = browser.new_page(viewport={"width": 1280, "height": 2600})
         lab = Lab(page, server)
         lab.open(lab.write("hour.ipynb", BEGIN, WATCH, START, END))
         for index in range(3):
