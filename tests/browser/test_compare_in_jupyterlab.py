@@ -1,6 +1,7 @@
 """Comparisons and tables of runs in JupyterLab, and their pages without it."""
 
 import pytest
+from accessible import violations
 
 import workbench as wb
 from tests.analysis.made import make_run, rising
@@ -101,6 +102,7 @@ def test_the_table_sorts_and_filters_also_when_reopened_without_a_kernel(server,
 
     check()
     lab.page.screenshot(path=artefacts / "runs-light.png")
+    assert violations(lab.page, ".jp-OutputArea-output") == []
     lab.save("runs.ipynb")
     lab.page.reload()
     check()
@@ -117,6 +119,7 @@ def test_a_saved_page_fetches_nothing_and_fits_a_narrow_window(chromium, tmp_pat
     shown = page.locator(f'[data-testid="comparison"][data-drawn="6"][data-dark="{str(scheme == "dark").lower()}"]')
     shown.wait_for()
     page.screenshot(path=artefacts / f"page-{scheme}.png", full_page=True)
+    assert violations(page) == []
     page.set_viewport_size({"width": 420, "height": 900})
     page.wait_for_function("() => document.documentElement.scrollWidth <= 420")
     plot = page.locator(".wbc-cell").first

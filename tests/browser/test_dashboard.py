@@ -8,6 +8,7 @@ import sys
 import urllib.parse
 
 import pytest
+from accessible import violations
 
 import workbench as wb
 from tests.dashboards.test_server import serving
@@ -133,6 +134,7 @@ def test_a_run_in_another_process_is_seen_and_steered(live, visit, artefacts):
         row(page, name).locator("input").check()
     page.get_by_test_id("compare").locator(".wbd-entry").nth(2).wait_for()
     page.screenshot(path=artefacts / "dashboard-light.png", full_page=True)
+    assert violations(page) == []
 
 
 def test_what_is_typed_stays_while_the_run_goes_on(live, visit):
@@ -165,6 +167,7 @@ def test_runs_are_compared_in_the_colours_of_their_boxes(live, visit, artefacts)
     page.get_by_text(str(live.parent / "baseline-1")).wait_for()
     assert page.get_by_test_id("dashboard").get_attribute("data-dark") == "true"
     page.screenshot(path=artefacts / "dashboard-dark.png", full_page=True)
+    assert violations(page) == []
 
 
 def test_the_table_is_sorted_filtered_and_walked_through_by_keys(live, visit):

@@ -2,6 +2,7 @@
 
 import nbformat
 import pytest
+from accessible import violations
 from jupyterserver import REPOSITORY
 from playwright.sync_api import expect
 
@@ -188,6 +189,7 @@ def test_the_list_is_filtered_and_walked_by_the_keyboard(open_lab, dark_server_w
         lab.page.keyboard.press("Tab")
         expect(focused).to_have_text(expected)
     lab.page.screenshot(path=artefacts / "extension-dark.png")
+    assert violations(lab.page, ".rlw-Panel") == []
 
     field.fill("acro ppo")
     expect(heads).to_have_count(1)

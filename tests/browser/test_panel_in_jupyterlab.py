@@ -3,6 +3,7 @@
 import base64
 
 import pytest
+from accessible import violations
 
 pytestmark = pytest.mark.browser
 
@@ -35,6 +36,7 @@ def test_a_blocked_cell_is_paused_steered_and_stopped(open_lab, server, artefact
     lab.panel("running")
     assert lab.points(more_than=lab.points(more_than=5)) > 5
     lab.page.screenshot(path=artefacts / "panel-light.png")
+    assert violations(lab.page, ".jp-OutputArea [data-testid=panel]") == []
 
     lab.hook("toggle").click()
     lab.panel("paused")
@@ -156,6 +158,7 @@ def test_without_subshells_the_panel_says_why_it_waits(open_lab, dark_server_wit
     lab.hook("toggle").click()
     lab.page.get_by_text("The kernel has not answered yet").wait_for()
     lab.page.screenshot(path=artefacts / "panel-dark-narrow.png")
+    assert violations(lab.page, ".jp-OutputArea [data-testid=panel]") == []
     lab.finished(1)
     lab.panel("stopped")  # The pause arrives after the end and does no harm.
     lab.hook("notice").wait_for(state="hidden")

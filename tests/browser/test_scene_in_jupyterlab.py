@@ -3,6 +3,7 @@
 import base64
 
 import pytest
+from accessible import violations
 
 pytestmark = pytest.mark.browser
 
@@ -116,6 +117,7 @@ def test_training_is_watched_and_the_policy_plays(open_lab, server, tmp_path, ar
     shown = [*stage.numbers("policy"), float(stage.hook("value").get_attribute("data-value"))]
     assert shown == pytest.approx([float(x) for x in stage.lab.finish(3).split()], abs=1e-5)
     stage.page.screenshot(path=artefacts / "scene-play.png")
+    assert violations(stage.page, ".jp-OutputArea [data-testid=scene]") == []
 
 
 def test_keys_take_over_while_they_are_held(open_lab, server, tmp_path, artefacts):
@@ -194,6 +196,7 @@ def test_it_works_in_the_dark_and_without_subshells(open_lab, dark_server_withou
     stage.play()
     assert stage.page.evaluate(CHANGES, 10) == 10
     stage.page.screenshot(path=artefacts / "scene-dark.png")
+    assert violations(stage.page, ".jp-OutputArea [data-testid=scene]") == []
     stage.lab.finish(2)
     stage.until(status="stopped")
 

@@ -19,8 +19,8 @@ export function history(send: (command: Command) => void) {
     element(
       "div",
       { class: "wbp-columns" },
-      element("section", {}, element("h4", {}, "Changes"), changesList),
-      element("section", {}, element("h4", {}, "Checkpoints"), savedList),
+      element("section", {}, element("p", { class: "wbp-part" }, "Changes"), changesList),
+      element("section", {}, element("p", { class: "wbp-part" }, "Checkpoints"), savedList),
     ),
   );
   let changes: Change[] = [];

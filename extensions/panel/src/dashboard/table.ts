@@ -24,7 +24,7 @@ export function table(model: Model, filter: HTMLInputElement, send: (command: Co
   const rows = new Map<string, ReturnType<typeof tableRow>>();
   const body = element("tbody");
   const heads = HEADS.map(([key, label, style]) => head(key, label, style));
-  const root = element("div", { class: "wbd-table" }, element("table", {}, element("thead", {}, element("tr", {}, element("th", { class: "wbd-tick" }), ...heads)), body));
+  const root = element("div", { class: "wbd-table" }, element("table", {}, element("thead", {}, element("tr", {}, element("td", { class: "wbd-tick" }), ...heads)), body));
   const none = element("p", { class: "wbd-none" });
   root.append(none);
   filter.addEventListener("input", () => {
