@@ -9,10 +9,10 @@ from typing import Any
 
 from workbench.machine import processors
 
-SHARE = 0.008
+SHARE = 0.005
 """Of the time, at most, that pages draw on their own thread while training wants every core.
 
-The rest of a browser, the server and the kernel together spend about twice as much again on a drawing.
+The rest of a browser, the server and the kernel together spend two or three times as much on a drawing.
 """
 
 MOST = 0.55
