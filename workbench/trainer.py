@@ -32,6 +32,8 @@ from workbench.training.resuming import resume_in_place
 from workbench.training.seeding import seed_at, seeds_from
 from workbench.training.session import Session
 from workbench.ui.channel import Door
+from workbench.ui.network.sample import sample_of
+from workbench.ui.network.view import Network, network_of
 
 
 class Trainer:
@@ -337,6 +339,15 @@ class Trainer:
         from workbench.ui import watch_trainer
 
         return watch_trainer(self, lanes)
+
+    def network(self) -> Network:
+        """Look at the network: by layer, the norms of weights and of the last gradient, histograms, and idle units.
+
+        The observations that are put through it are those of the lanes, 256 at most. Training that runs waits while its
+        weights are copied, between two iterations. A notebook shows what this returns; the panel shows it live.
+        """
+        sample = self._session.between_iterations(lambda: sample_of(self))
+        return network_of(self, sample)
 
     def glance(self, work: Callable[[], Any]) -> "Future[Any]":
         """Have `work`, short and harmless, done while no iteration runs, without waiting; see `Control.glance`."""

@@ -5,6 +5,7 @@ import re
 import subprocess
 import sys
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numba
 import numpy as np
@@ -21,6 +22,7 @@ from workbench.envs import NativeVectorEnvironment, make
 from workbench.errors import CheckpointError, EnvironmentFaultError, InputError
 from workbench.hyperparameters import declared
 from workbench.spec import spec_of
+from workbench.training.learner import TorchLearner
 from workbench.training.seeding import seeds_from
 from workbench_kernels.envs import make as kernel
 from workbench_kernels.learner.rollout import TERMINATED, TRUNCATED
@@ -81,6 +83,7 @@ def test_losses_gradients_and_updates_are_torchs(env, depth, activation):
     batch = Batch(**{name: x.flatten(0, 1) for name, x in rollout.fields.items()})
     before = learner.parameters.copy()
     ours = learner.learn()
+    norms = learner.gradient_norms()
     gradient, after = learner._gradient[: learner._size].copy(), learner.parameters.copy()
     learner.parameters[:] = before
     learner._means[:] = learner._squares[:] = 0
@@ -95,6 +98,8 @@ def test_losses_gradients_and_updates_are_torchs(env, depth, activation):
         np.concatenate([p.grad.numpy().ravel() for p in learner._ordered]) * (norm + 1e-6) / algorithm.max_gradient_norm
     )
     np.testing.assert_allclose(gradient, wanted, atol=1e-5 * max(1.0, np.abs(wanted).max()))
+    told = TorchLearner.gradient_norms(SimpleNamespace(algorithm=algorithm))
+    assert [norms[p] for p in learner._ordered] == pytest.approx([told[p] for p in learner._ordered], rel=1e-5)
     np.testing.assert_allclose(after, learner.parameters, atol=2e-6)
     assert np.abs(after - before).max() > 1e-3
 

@@ -125,6 +125,7 @@ class PPO:
         self.shuffle_generator = torch.Generator().manual_seed(seeds["shuffle"])
         self._divergences: deque[Tensor] = deque(maxlen=self.minibatches)
         self.taken, self._stopped = 0, False
+        self.gradient_norm: Tensor | None = None  # of the newest update, before it was scaled down
         self._autocast = torch.autocast(
             device.type, getattr(torch, self.precision), enabled=self.precision != "float32"
         )
@@ -338,7 +339,8 @@ class PPO:
         self.processes.sum_gradients(self.model.parameters())
         finite = self.scale.unscale(self.model.parameters())
         if finite:
-            log["gradient_norm"] = nn.utils.clip_grad_norm_(self.model.parameters(), self.max_gradient_norm)
+            self.gradient_norm = nn.utils.clip_grad_norm_(self.model.parameters(), self.max_gradient_norm)
+            log["gradient_norm"] = self.gradient_norm
         if finite and not self._stopped:
             self.optimiser.step()
             self.taken += 1

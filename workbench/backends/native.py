@@ -155,6 +155,7 @@ class NativeLearner:
         self._waiting = [np.zeros(LANES, np.int64) for _ in range(workers)]
         self._gradient = numbers(self._size * SHARES)
         self._sums = np.zeros(SHARES * len(LOGS))
+        self._learned = False
         self._team = learning.new_team()
         self._horizon = horizon
 
@@ -256,6 +257,7 @@ class NativeLearner:
         taken, transitions, norms = self._together(
             lambda worker: self._learn(worker == 0, *arguments, self._work[worker])
         )
+        self._learned = True
         for state in states:
             state["step"] += taken
         row = self._logs(transitions) | {"gradient_norm": norms / taken, "learning_rate": group["lr"]}
@@ -288,6 +290,11 @@ class NativeLearner:
             self._sums,
             self._team,
         )
+
+    def gradient_norms(self) -> dict[torch.Tensor, float]:
+        """Return the norms of the newest update's gradient, which the kernels leave as the loss gave it."""
+        views = self._views(self._gradient) if self._learned else ()
+        return {parameter: float(np.linalg.norm(view)) for parameter, view in views}
 
     def _logs(self, transitions: int) -> dict[str, float]:
         means = dict(zip(LOGS, self._sums.reshape(SHARES, -1).sum(0) / transitions, strict=True))

@@ -68,6 +68,12 @@ class Learner(Protocol):
     def learn(self) -> dict[str, float]:
         """Learn from what was collected; return the means of what the updates logged, nothing if there were none."""
 
+    def gradient_norms(self) -> dict[Tensor, float]:
+        """Return the L2 norm of the newest update's gradient in each parameter, before it was scaled down to be short.
+
+        There are none before the first update.
+        """
+
     def evidence(self) -> dict[str, Tensor]:
         """Return what was learned from, or collected, for whoever examines a fault."""
 
@@ -157,6 +163,22 @@ class TorchLearner:
         row = {name: float(torch.stack([log[name] for log in logs if name in log]).mean()) for name in names}
         self.spent["learn"] += time.perf_counter() - started
         return row
+
+    def gradient_norms(self) -> dict[Tensor, float]:
+        """Return the norms of what the newest update left in the parameters that the algorithm saves.
+
+        An algorithm that scales its gradients says in `gradient_norm` what the norm of all was before.
+        """
+        saved = (getattr(self.algorithm, name) for name in self.algorithm.saved)
+        networks = (each for each in saved if isinstance(each, torch.nn.Module))
+        slopes = {x: x.grad for network in networks for x in network.parameters() if x.grad is not None}
+        if not slopes:
+            return {}
+        norms = torch.stack([torch.linalg.vector_norm(x) for x in slopes.values()]).double()
+        whole = getattr(self.algorithm, "gradient_norm", None)
+        if whole is not None:
+            norms *= whole / torch.linalg.vector_norm(norms).clamp(min=1e-30)
+        return dict(zip(slopes, norms.tolist(), strict=True))
 
     def evidence(self) -> dict[str, Tensor]:
         """Return what was learned from: the whole rollout, or the newest batch; what was collected before that."""

@@ -19,12 +19,12 @@ TEXT, MUTED, RULE, PAPER = "#16181d", "#6f7580", "#e6e8ec", "#ffffff"
 COLOURS = ("#4269d0", "#2f9e77", "#9a5cf0", "#ef5f4c", "#d99a06")
 FONT = "DejaVu Sans"
 
-_lock = threading.Lock()  # matplotlib's font cache is shared by all figures.
+LOCK = threading.Lock()  # matplotlib's font cache is shared by all figures.
 
 
 def picture(trainer: Subject, dots_per_inch: int = 96) -> bytes:
     """Return a PNG of the curves and the last figures of `trainer`, on white paper so that any page can carry it."""
-    with _lock:
+    with LOCK:
         figure = Figure(figsize=(WIDTH, HEIGHT), dpi=dots_per_inch, facecolor=PAPER)
         FigureCanvasAgg(figure)
         _headline(figure, trainer)
