@@ -14,7 +14,7 @@ view = trainer.watch(lanes={lanes})
 view"""
 START = "trainer.start(10**10)"
 STOP = "trainer.stop(); trainer.wait()"
-THINK = """player = view.scene._director.player
+THINK = """player = view.scene.projector.director.player
 moment = player.moment
 row = torch.from_numpy(np.ascontiguousarray(moment.observation[:, 0]))[None]
 with torch.no_grad():
@@ -121,7 +121,8 @@ def test_training_is_watched_and_the_policy_plays(open_lab, server, tmp_path, ar
 
 
 def test_keys_take_over_while_they_are_held(open_lab, server, tmp_path, artefacts):
-    print_taken = """taken = [(float(each.taken[0, 0]), each.hand) for each in view.scene._director.player.moments]
+    print_taken = """player = view.scene.projector.director.player
+taken = [(float(each.taken[0, 0]), each.hand) for each in player.moments]
 print(taken[-4:])"""
     stage = Stage(open_lab(server), tmp_path, "keys.ipynb", print_taken)
     stage.play()

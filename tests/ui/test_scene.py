@@ -23,7 +23,7 @@ class Page:
     def __init__(self, scene):
         self.scene, self.frames = scene, []
         self._came = threading.Condition()
-        scene._say = self._take
+        scene.projector.say = self._take
 
     def _take(self, header, buffers):
         with self._came:
@@ -162,9 +162,9 @@ def test_lanes_at_play_stand_still_unless_a_page_wants_to_see_them(build, eventu
     page.next(hello=True)
     page.ask("play")
     page.until(lambda header: header.get("kept", 0) > 3)
-    kept = len(scene._director.player.moments)
+    kept = len(scene.projector.director.player.moments)
     eventually(lambda: not scene.publisher.alive, "the thread's end")
-    assert len(scene._director.player.moments) == kept
+    assert len(scene.projector.director.player.moments) == kept
     assert page.until(lambda header: header["kept"] > kept)
 
 
@@ -182,7 +182,7 @@ def test_what_plays_is_the_last_policy_though_nothing_moves_any_more(build):
         count = len(page.frames)
         page.more()
     shown = np.frombuffer(page.frames[-1][1][3], "<f4")[:2]
-    row = torch.from_numpy(scene._director.player.env.observation)[:1]
+    row = torch.from_numpy(scene.projector.director.player.env.observation)[:1]
     assert shown == pytest.approx(trainer.algorithm.outlook(row).numbers()[0].numpy(), rel=1e-5)
 
 
@@ -226,7 +226,7 @@ def test_a_failing_environment_stops_the_play_and_is_named(build, monkeypatch):
     page.next(hello=True)
     page.ask("play")
     page.until(lambda header: header.get("kept", 0) > 1)
-    monkeypatch.setattr(scene._director.player.env, "step", lambda _: 1 / 0)
+    monkeypatch.setattr(scene.projector.director.player.env, "step", lambda _: 1 / 0)
     header, _ = page.until(lambda header: header["notice"])
     assert header["notice"].startswith("ZeroDivisionError: division by zero")
     assert header["playing"] is False
@@ -264,21 +264,23 @@ def test_closing_leaves_no_thread(build, eventually):
     assert len(page.frames) == count
 
 
-def test_what_training_leaves_undone_is_asked_again(build):
+def test_what_training_leaves_undone_is_asked_again(build, monkeypatch):
     trainer, scene, page = build()
-    director = scene._director
+    director = scene.projector.director
     trainer.loop.control.ask(lambda: None)  # as if training had ended just before it saw a request
-    director._glance = trainer.loop.control.ask(lambda: 1 / 0)
+    monkeypatch.setattr(trainer, "glance", lambda _: trainer.loop.control.ask(lambda: 1 / 0))
+    director._glance.ask(trainer, lambda: None)
+    monkeypatch.undo()
     header, _ = page.next(hello=True)
     assert header["steps"] == 0
-    assert director._glance is None
+    assert not director._glance.pending
 
 
 def test_what_fails_at_a_glance_is_told_to_who_asked(build):
     trainer, scene, page = build()
     with pytest.raises(ZeroDivisionError):
         trainer.glance(lambda: 1 / 0).result()
-    scene._director._glance = trainer.glance(lambda: 1 / 0)
+    scene.projector.director._glance.ask(trainer, lambda: 1 / 0)
     assert page.next(hello=True)[0]["notice"].startswith("ZeroDivisionError")
     page.until(lambda header: header["lanes"] == LANES)
 
@@ -331,8 +333,8 @@ def test_lanes_of_others_are_filmed_at_play(build):
 def test_frames_of_training_leave_it_its_cores_but_a_person_is_answered(build, monkeypatch, eventually):
     trainer, scene, page = build()
     told = []
-    monkeypatch.setattr(scene._pace, "hear", lambda view, cost: told.append(cost))
-    monkeypatch.setattr(scene._pace, "pause", lambda: 1e9)
+    monkeypatch.setattr(scene.projector._pace, "hear", lambda view, cost: told.append(cost))
+    monkeypatch.setattr(scene.projector._pace, "pause", lambda: 1e9)
     trainer.start(10**9)
     page.until(lambda header: header["status"] == "running" and header["lanes"] == LANES)
     shown, seen = len(page.frames), trainer.steps

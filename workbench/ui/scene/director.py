@@ -7,12 +7,12 @@ import io
 import math
 import time
 from collections.abc import Callable
-from concurrent.futures import Future
 from typing import Any
 
 from workbench.envs import EmulatedVectorEnvironment
 from workbench.errors import InputError
 from workbench.sinks.recording import stage_for
+from workbench.ui.glance import Glance
 from workbench.ui.scene.about import about
 from workbench.ui.scene.frames import Frame, packed
 from workbench.ui.scene.moment import Moment, copied, moment_in_training
@@ -56,9 +56,8 @@ class Director:
         self.changed = True
         self.rest = 0.0
         self.player: Player | None = None
-        self._wake = wake
         self._moment: Moment | None = None
-        self._glance: Future[Any] | None = None
+        self._glance = Glance(wake)
         self._weights: tuple[Any, int] | None = None
         self._read = self._shown = -1
         self._status = ""
@@ -96,9 +95,7 @@ class Director:
         wanted = message["mode"] if kind == "mode" else "play"
         if wanted != self.mode:
             self.mode, self._next, self._moment = wanted, 0.0, None
-            if self._glance is not None:  # it would answer what is no longer asked
-                self._glance.cancel()
-                self._glance = None
+            self._glance.drop()  # it would answer what is no longer asked
         if kind == "mode":
             self.playing = self.mode == "play"
             return
@@ -160,25 +157,25 @@ class Director:
         return 2 * IDLE if active or stale else None
 
     def _read_training(self, trainer: Any, now: float, wanted: bool) -> None:
-        moment = self._answer(trainer)
+        moment = self._glance.answer(trainer)
         if moment is not None:
             self._moment, self.changed = moment, True
         fresh = self._moment is not None and trainer.steps == self._read
-        if wanted and self._glance is None and now >= self._next and not fresh:
+        if wanted and not self._glance.pending and now >= self._next and not fresh:
             self._next = now + max(1.0 / RATE, self.rest)
             lanes = self._count(trainer)
             self._read = trainer.steps
-            self._ask(trainer, lambda: moment_in_training(trainer, lanes))
-            moment = self._answer(trainer)  # a trainer that rests answers at once
+            self._glance.ask(trainer, lambda: moment_in_training(trainer, lanes))
+            moment = self._glance.answer(trainer)  # a trainer that rests answers at once
             if moment is not None:
                 self._moment, self.changed = moment, True
 
     def _copy_weights(self, trainer: Any, now: float, wanted: bool) -> None:
         """Keep the policy that plays up to date."""
         fresh = self._weights is not None and self._weights[1] == trainer.steps
-        if wanted and self._glance is None and now >= self._next_weights and not fresh:
-            self._ask(trainer, lambda: _copy(trainer))
-        answer = self._answer(trainer)
+        if wanted and not self._glance.pending and now >= self._next_weights and not fresh:
+            self._glance.ask(trainer, lambda: _copy(trainer))
+        answer = self._glance.answer(trainer)
         if answer is None:
             return
         algorithm, steps, seconds = answer
@@ -205,23 +202,6 @@ class Director:
             self._tapped = None
             self.player.step(None if key is None else {self.lane: self.about["keys"][key]})
         self.changed = True
-
-    def _ask(self, trainer: Any, work: Callable[[], Any]) -> None:
-        wake = self._wake
-        self._glance = trainer.glance(work)
-        self._glance.add_done_callback(lambda _: wake())
-
-    def _answer(self, trainer: Any) -> Any:
-        """Return what was asked of training, if it is there."""
-        glance = self._glance
-        if glance is None:
-            return None
-        if not glance.done():
-            resting = trainer.status not in ("running", "paused")
-            if not resting or not glance.cancel():  # training that ended leaves undone what it did not see in time
-                return None
-        self._glance = None
-        return None if glance.cancelled() else glance.result()
 
     def _built(self, trainer: Any, algorithm: Any) -> Player:
         """Build lanes to play in.
