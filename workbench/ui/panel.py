@@ -23,6 +23,7 @@ from workbench.ui.commands import answer, notice_of
 from workbench.ui.curves import AXES, chosen, pack
 from workbench.ui.pace import Pace
 from workbench.ui.publisher import Publisher
+from workbench.ui.sections import NAMES, Sections
 from workbench.ui.state import State, checkpoints, live_values, recent_speed, settings, snapshot
 from workbench.ui.subject import Subject
 
@@ -64,6 +65,7 @@ class Panel(anywidget.AnyWidget):
     marks: traitlets.List[State] = traitlets.List().tag(sync=True)
     left: traitlets.List[list[str | int]] = traitlets.List().tag(sync=True)
     left_curves = traitlets.Bytes().tag(sync=True)
+    sections: traitlets.List[str] = traitlets.List(NAMES).tag(sync=True)
 
     def __init__(self, trainer: Subject, on_rest: Callable[[], None] = lambda: None) -> None:
         """Look after `trainer`; call `on_rest`, on the publisher's thread, whenever it is found paused."""
@@ -82,6 +84,7 @@ class Panel(anywidget.AnyWidget):
         super().__init__(key=uuid.uuid4().hex, settings=settings(trainer))
         _answer_on_the_pages_subshell(self.comm)
         self._publisher = Publisher(self)
+        self._sections = Sections(self.send, self._publisher.wake)
         self.publish()
         self.on_msg(_receive)
         self._unsubscribe = trainer.subscribe(_hearer(self))
@@ -110,11 +113,12 @@ class Panel(anywidget.AnyWidget):
             if changed:
                 self.state = state
         self._publish_windows(trainer)
+        looking = self._sections.publish(trainer)
         with self._lock:
             self._next = time.monotonic() + self._pace.pause()
         if state["status"] == "paused" != before:
             self._on_rest()
-        return changed or state["status"] in ("running", "paused") or len(trainer.metrics) != self._rows
+        return changed or looking or state["status"] in ("running", "paused") or len(trainer.metrics) != self._rows
 
     def _snapshot(self, trainer: Subject) -> State:
         state = snapshot(trainer, self._speed) | {"checkpoints": self._checkpoints}
@@ -190,6 +194,8 @@ class Panel(anywidget.AnyWidget):
     def obey(self, message: dict[str, Any]) -> None:
         """Carry out one command of the page and acknowledge it; a refusal becomes the panel's notice."""
         trainer = self._trainer()
+        if self._sections.hear(trainer, message):
+            return
         notice: dict[str, str | None] | None = None
         if message.get("kind") == "cost":
             self._hear_cost(message["view"], message.get("seconds"))
@@ -229,6 +235,7 @@ class Panel(anywidget.AnyWidget):
         if "_unsubscribe" in self.__dict__:
             self._publisher.close()
             self._unsubscribe()
+            self._sections.close()
         super().close()
 
 

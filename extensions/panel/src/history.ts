@@ -4,25 +4,21 @@ import { element, write } from "./dom";
 import { compact, whole } from "./format";
 import { changeWords } from "./marks";
 import type { Change, Command, Saved, State } from "./model";
+import { section } from "./section";
 
 const NEWEST = 50; // changes that are listed
 
 /** Build the history; `send` carries what is asked of a checkpoint. */
 export function history(send: (command: Command) => void) {
-  const count = element("span", { class: "wbp-count" });
   const changesList = element("ol", { class: "wbp-list", reversed: "", "data-testid": "panel-changes" });
   const savedList = element("ol", { class: "wbp-list", "data-testid": "panel-checkpoints" });
-  const root = element(
-    "details",
-    { class: "wbp-history", "data-testid": "panel-history" },
-    element("summary", { "data-lm-suppress-shortcuts": "true" }, "History ", count),
-    element(
-      "div",
-      { class: "wbp-columns" },
-      element("section", {}, element("p", { class: "wbp-part" }, "Changes"), changesList),
-      element("section", {}, element("p", { class: "wbp-part" }, "Checkpoints"), savedList),
-    ),
+  const columns = element(
+    "div",
+    { class: "wbp-columns" },
+    element("section", {}, element("p", { class: "wbp-part" }, "Changes"), changesList),
+    element("section", {}, element("p", { class: "wbp-part" }, "Checkpoints"), savedList),
   );
+  const { root, count } = section("history", "History", columns, () => {});
   let changes: Change[] = [];
   let saved = "";
   let total = 0;

@@ -1,6 +1,8 @@
 // What the two sides say to each other: traits from Python (workbench/ui/panel.py), commands to it.
 
 import type { Outline } from "./curves";
+import type { NetworkMessage } from "./network";
+import type { WatchMessage } from "./watch";
 
 export type Status = "new" | "running" | "paused" | "stopped" | "failed" | "lost" | "gone";
 export type Value = boolean | number | string;
@@ -66,6 +68,7 @@ export interface Traits {
   marks: Change[];
   left: Outline;
   left_curves: DataView;
+  sections: ("watch" | "network")[] | undefined; // that a page may open; none in a dashboard
 }
 
 /** What a page gets for a `window`: the curves of a part of the run. */
@@ -77,9 +80,12 @@ export interface WindowMessage {
   outline: Outline;
 }
 
+/** What Python sends to pages beside its traits. */
+export type Message = WindowMessage | NetworkMessage | WatchMessage;
+
 export interface Model {
   get<Name extends keyof Traits>(name: Name): Traits[Name];
-  on(event: "msg:custom", callback: (content: WindowMessage, buffers: DataView[]) => void): void;
+  on(event: "msg:custom", callback: (content: Message, buffers: DataView[]) => void): void;
   on(event: string, callback: () => void): void;
   off(event: string, callback: (...given: never[]) => void): void;
   send(content: unknown): void;

@@ -8,10 +8,10 @@ import { element, mark } from "./dom";
 import { figures } from "./figures";
 import { header } from "./header";
 import { history } from "./history";
-import type { Model, WindowMessage } from "./model";
-import type { Span } from "./part";
+import type { Message, Model } from "./model";
 import { notice } from "./notice";
 import { painter } from "./painter";
+import { sections } from "./sections";
 import { settings } from "./settings";
 
 export class View {
@@ -25,13 +25,14 @@ export class View {
   private readonly notice = notice(this.talk.send);
   private readonly charts: ReturnType<typeof charts>;
   private readonly settings: ReturnType<typeof settings>;
+  private readonly sections: ReturnType<typeof sections>;
   private readonly history = history(this.talk.send);
 
   constructor(private model: Model) {
     this.settings = settings(model.get("settings"), this.talk.send, this.talk.settled);
-    const look = (part: Span | null) => this.talk.say({ kind: "window", low: part?.[0] ?? null, high: part?.[1] ?? null });
-    this.charts = charts(this.root, look, this.painter.paint);
-    this.root.append(this.figures.progress, this.header.root, this.figures.row, this.notice.root, this.charts.root, this.settings.root, this.history.root);
+    this.charts = charts(this.root, (part) => this.talk.say({ kind: "window", low: part?.[0] ?? null, high: part?.[1] ?? null }), this.painter.paint);
+    this.sections = sections(() => this.model, this.painter.paint);
+    this.root.append(this.figures.progress, this.header.root, this.figures.row, this.notice.root, this.charts.root, this.settings.root, ...this.sections.roots, this.history.root);
     this.root.addEventListener("focusin", (event) => (this.focused = event.target as HTMLElement));
     this.root.addEventListener("focusout", () => requestAnimationFrame(() => this.forget()));
     this.listen();
@@ -43,6 +44,7 @@ export class View {
     this.model = model;
     parent.append(this.root);
     this.listen();
+    this.sections.move();
   }
 
   /** Take on the page's colours; needs the panel to be on the page. */
@@ -58,6 +60,7 @@ export class View {
     this.talk.destroy();
     this.settings.destroy();
     this.charts.destroy();
+    this.sections.destroy();
     this.root.remove();
   }
 
@@ -108,7 +111,8 @@ export class View {
     () => this.painter.paint(this.shows[index]!),
   ]);
 
-  private readonly onMessage = (content: WindowMessage, buffers: DataView[]): void => {
+  private readonly onMessage = (content: Message, buffers: DataView[]): void => {
+    this.sections.take(content);
     if (content.kind !== "window" || content.view !== this.talk.id || !buffers[0]) return;
     this.charts.showDetail({ low: content.low, high: content.high, curves: decode(content.outline, buffers[0]) });
   };
