@@ -13,6 +13,8 @@ export interface Histogram {
 const SPACE = "http://www.w3.org/2000/svg";
 const HEIGHT = 24;
 
+const end = (value: number) => (value === 0 ? "0" : measure(value));
+
 /** Say which way the pen goes around all bars, each one unit wide. */
 export function outline(counts: number[]): string {
   const most = Math.max(1, ...counts);
@@ -45,8 +47,8 @@ export function histogram(what: string) {
       zero.style.display = within ? "" : "none";
       mark(zero, "x1", at);
       mark(zero, "x2", at);
-      write(low, measure(found.low));
-      write(high, found.low === found.high ? "" : measure(found.high));
+      write(low, end(found.low));
+      write(high, found.low === found.high ? "" : end(found.high));
     },
   };
 }
