@@ -1,6 +1,7 @@
 """What is said of a network's layers, against numpy and against forward passes written out."""
 
 import math
+import threading
 
 import numpy as np
 import pytest
@@ -126,7 +127,9 @@ def test_units_of_convolutions_are_channels_and_of_an_ensemble_each_members():
 def test_layers_come_in_the_order_of_the_forward_pass():
     model, observation = network("Pendulum-v1", depth=2)
     assert next(iter(learned({"model": model})))[0] == "policy.log_std"
-    names = list(looked(model, observation[:, :3]))
+    found = looked(model, observation[:, :3])
+    assert found["policy.log_std"].outputs is None  # it is no matrix: nothing goes through it
+    names = list(found)
     assert names == ["trunk.0", "trunk.1", "head", "policy.log_std"]
     layers = inspect({"a": model, "b": torch.nn.Linear(2, 2)}, {}, lambda: model(observation[:, :3]))
     assert [layer.name for layer in layers] == [*(f"a.{name}" for name in names), "b"]
@@ -153,6 +156,19 @@ def test_gradients_of_a_layer_are_added_in_squares():
     found = looked(model, observation, gradients={"trunk.0.weight": 3.0, "trunk.0.bias": 4.0, "head.bias": 2.0})
     assert (found["trunk.0"].gradient, found["head"].gradient) == (5.0, 2.0)
     assert math.isnan(looked(model, observation)["head"].gradient)
+
+
+def test_what_other_threads_do_meanwhile_is_not_seen():
+    model, observation = network(depth=1)
+    other = torch.zeros_like(observation)
+
+    def look():
+        thread = threading.Thread(target=model, args=(other,))
+        thread.start()
+        thread.join()
+
+    layers = inspect({"model": model}, {}, look)
+    assert [layer.outputs for layer in layers] == [None, None]
 
 
 def test_looking_changes_nothing_and_draws_nothing():

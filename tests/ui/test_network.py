@@ -37,6 +37,14 @@ def build(tmp_path):
         trainer.close()
 
 
+@pytest.fixture
+def at_once(monkeypatch):
+    """Let looks follow each other without a pause."""
+    monkeypatch.setattr(looking, "PERIOD", 0.0)
+    monkeypatch.setattr(looking, "SHARE", 1e9)
+    monkeypatch.setattr(looking, "TRAINING_SHARE", 1e9)
+
+
 class Watched:
     """A trainer, and the messages that pages get of its network."""
 
@@ -72,8 +80,8 @@ def test_ppos_gradients_are_autograds_of_the_last_batch(build):
 
 
 def test_sacs_gradients_are_those_that_its_optimiser_got(build):
-    trainer = build("Pendulum-v1", wb.SAC(width=16, learning_starts=100, random_steps=100), lanes=4)
-    trainer.train(2000)
+    trainer = build("Pendulum-v1", wb.SAC(width=16, learning_starts=100, random_steps=100, batch=32), lanes=4)
+    trainer.train(400)
     network = trainer.network()
     assert network.observations == 4
     found = {layer.name: layer for layer in network.layers}
@@ -120,10 +128,7 @@ def _names(trainer):
 
 
 @pytest.mark.parametrize("backend", ["native", "torch"])
-def test_training_is_the_same_whether_somebody_looks_or_not(build, backend, monkeypatch):
-    monkeypatch.setattr(looking, "PERIOD", 0.0)
-    monkeypatch.setattr(looking, "SHARE", 1e9)
-    monkeypatch.setattr(looking, "TRAINING_SHARE", 1e9)
+def test_training_is_the_same_whether_somebody_looks_or_not(build, backend, at_once):
     plain, watched = build(backend=backend), build(backend=backend)
     steps = LANES * 8 * 20
     plain.train(steps)
@@ -153,6 +158,11 @@ def test_every_kind_of_environment_and_network_is_looked_at(build, env):
         _, carry, _, first = sample_of(trainer).shown
         assert torch.equal(carry, trainer.loop.learner.source.carry)
         assert torch.equal(first, trainer.loop.learner.source.first)
+        wanted = []
+        trainer.algorithm.model.head.register_forward_hook(lambda _module, _given, made: wanted.append(made))
+        trainer.algorithm.outlook(torch.from_numpy(trainer.env.observation), carry, None, first)
+        (head,) = (layer for layer in network.layers if layer.name == "head")
+        assert (head.outputs.low, head.outputs.high) == (wanted[0].min().item(), wanted[0].max().item())
 
 
 def test_many_lanes_are_sampled_evenly(build):
@@ -200,10 +210,9 @@ def test_a_message_holds_every_layer(build):
     assert message["layers"][2]["idle"] is None
 
 
-def test_nothing_is_read_unless_a_page_asks_and_there_is_something_new(build, monkeypatch):
+def test_nothing_is_read_unless_a_page_asks_and_there_is_something_new(build, monkeypatch, at_once):
     taken = []
     monkeypatch.setattr(looking, "sample_of", lambda trainer: taken.append(trainer.steps) or sample_of(trainer))
-    monkeypatch.setattr(looking, "PERIOD", 0.0)
     trainer = build()
     page = Watched(trainer)
     assert page.lookout.publish(trainer) is False
@@ -216,7 +225,6 @@ def test_nothing_is_read_unless_a_page_asks_and_there_is_something_new(build, mo
     page.ask(seen=trainer.steps)
     assert len(page.messages) == 1
     trainer.train(LANES * 8)
-    page.lookout._next = 0.0
     assert page.lookout.publish(trainer) is True  # it waited for something new
     assert [message["steps"] for message in page.messages] == [LANES * 8, 2 * LANES * 8]
 

@@ -79,5 +79,5 @@ def _shown(trainer: Any) -> tuple[Any, Any, Any, Any]:
     carry, first = getattr(source, "carry", None), getattr(source, "first", None)
     carry = taken(carry) if isinstance(carry, torch.Tensor) else None
     first = taken(first) if isinstance(first, torch.Tensor) else None
-    observation = torch.from_numpy(np.ascontiguousarray(env.observation[rows])).to(device)
+    observation = torch.from_numpy(env.observation[rows]).to(device)
     return observation, carry, taken(env.action_mask), first
