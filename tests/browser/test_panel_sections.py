@@ -3,6 +3,7 @@
 import json
 
 import pytest
+from accessible import violations
 
 pytestmark = pytest.mark.browser
 
@@ -64,6 +65,7 @@ def test_the_network_and_the_environment_are_seen_while_their_sections_are_open(
     for name, norm, gradient, _ in told:
         assert shown(lab, name) == pytest.approx([norm, gradient])
     lab.page.screenshot(path=artefacts / "panel-network.png")
+    assert violations(lab.page, ".jp-OutputArea [data-testid=panel]") == []
 
     lab.finish(1)
     steps = looks(lab, 200_704)
@@ -77,6 +79,7 @@ def test_the_network_and_the_environment_are_seen_while_their_sections_are_open(
     lab.page.locator('.jp-OutputArea [data-testid="scene"][data-mode="play"][data-playing="true"]').wait_for()
     assert lab.page.evaluate(CHANGES, 5) == 5
     lab.page.screenshot(path=artefacts / "panel-watch.png")
+    assert violations(lab.page, ".jp-OutputArea [data-testid=panel]") == []
     lab.hook("watch").locator("summary").click()
     lab.page.locator('.jp-OutputArea [data-testid="scene"]').wait_for(state="detached")
     assert lab.finish(4) == "True\n"

@@ -145,10 +145,12 @@ def test_training_is_the_same_whether_somebody_looks_or_not(build, backend, at_o
     assert (plain.env.buffers.state == watched.env.buffers.state).all()
 
 
-@pytest.mark.parametrize("env", ["MinAtar/Breakout-v1", "memory", "MountainCar-v0"])
+@pytest.mark.parametrize("env", ["MinAtar/Breakout-v1", "memory", "MountainCar-v0", "asynchronous"])
 def test_every_kind_of_environment_and_network_is_looked_at(build, env):
     if env == "memory":
         trainer = build("CartPole-v1", wb.PPO(**SMALL, network="lstm", segment=4))
+    elif env == "asynchronous":
+        trainer = build("CartPole-v1", wb.PPO(**SMALL, advantage="vtrace"), lanes=4, backend=env)
     else:
         trainer = build(env, lanes=4, backend="serial" if env == "MountainCar-v0" else "auto")
     trainer.train(trainer.env.lanes * 8 * 2)
