@@ -85,11 +85,11 @@ def test_steps_and_seconds_of_a_run(tmp_path):
         {"steps": 200, "seconds": 4.0, "episode_return": 5.0},
         {"steps": 300, "seconds": 5.0},
     ]
-    metrics = make_run(tmp_path, rows=rows).metrics()
-    steps, seconds = by_steps(metrics, "episode_return"), by_seconds(metrics, "episode_return")
+    columns = make_run(tmp_path, rows=rows).columns(["episode_return", "seconds"])
+    steps, seconds = by_steps(columns, "episode_return"), by_seconds(columns, "episode_return")
     assert (steps.at.tolist(), steps.values.tolist(), steps.end) == ([200.0], [5.0], 300.0)
     assert (seconds.at.tolist(), seconds.values.tolist(), seconds.end) == ([4.0], [5.0], 5.0)
 
 
 def test_a_run_without_rows_has_no_seconds(tmp_path):
-    assert by_seconds(make_run(tmp_path, rows=[]).metrics(), "episode_return").end == 0.0
+    assert by_seconds(make_run(tmp_path, rows=[]).columns(["seconds"]), "episode_return").end == 0.0

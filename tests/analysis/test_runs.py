@@ -76,6 +76,9 @@ def test_a_folder_that_is_not_there_is_an_error(tmp_path):
         find_runs(tmp_path / "none")
 
 
-def test_reading_runs_brings_no_torch():
-    script = "import sys, workbench.analysis.runs; sys.exit('torch' in sys.modules or 'numba' in sys.modules)"
+def test_reading_and_comparing_runs_brings_no_torch():
+    script = (
+        "import sys, workbench.analysis.compare, workbench.analysis.importance, workbench.analysis.table\n"
+        "sys.exit('torch' in sys.modules or 'numba' in sys.modules)"
+    )
     assert subprocess.run([sys.executable, "-c", script]).returncode == 0

@@ -15,6 +15,7 @@ FLOORS = {
     "workbench.actions": 1,
     "workbench.spec": 1,
     "workbench.processes": 1,
+    "workbench.statistics": 1,
     "workbench.functional": 2,
     "workbench.networks": 2,
     "workbench.data": 2,

@@ -4,10 +4,11 @@ K: points of a grid. A grid's point stands for what came after the point before 
 """
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+
+from workbench.training.columns import Columns
 
 Float64 = npt.NDArray[np.float64]
 
@@ -31,19 +32,27 @@ class Series:
     end: float
 
 
-def by_steps(metrics: Any, metric: str) -> Series:
-    """Take one metric of a run's `Metrics` over its environment steps."""
-    steps, values = metrics.series(metric)
-    return Series(steps, values, metrics.last("steps", 0.0))
+def by_steps(columns: Columns, metric: str) -> Series:
+    """Take one metric of a run over its environment steps."""
+    steps, values = _known(columns, metric)
+    return Series(steps, values, float(columns["steps"].max(initial=0.0)) if "steps" in columns else 0.0)
 
 
-def by_seconds(metrics: Any, metric: str) -> Series:
-    """Take one metric of a run's `Metrics` over its training time: collecting and learning, nothing else."""
-    steps, values = metrics.series(metric)
-    taken, seconds = metrics.series("seconds")
+def by_seconds(columns: Columns, metric: str) -> Series:
+    """Take one metric of a run over its training time: collecting and learning, nothing else."""
+    steps, values = _known(columns, metric)
+    taken, seconds = _known(columns, "seconds")
     if len(taken) == 0:
         return Series(np.empty(0), np.empty(0), 0.0)
     return Series(np.interp(steps, taken, seconds), values, float(seconds[-1]))
+
+
+def _known(columns: Columns, name: str) -> tuple[Float64, Float64]:
+    """Return the steps and the values of one column where a row has it."""
+    if name not in columns:
+        return np.empty(0), np.empty(0)
+    known = ~np.isnan(columns[name])
+    return columns["steps"][known], columns[name][known]
 
 
 def grid(end: float, points: int = POINTS) -> Float64:

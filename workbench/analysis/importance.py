@@ -14,9 +14,9 @@ from workbench.analysis.display import mime_bundle, save
 from workbench.analysis.forest import decomposed, grow, predicted
 from workbench.analysis.grouping import differing, value
 from workbench.analysis.panels import Panel, Row, Rows, spoken
-from workbench.analysis.runs import Run
+from workbench.analysis.runs import Run, columns_of
 from workbench.analysis.statistics import Estimate
-from workbench.errors import InputError, RunDirectoryError
+from workbench.errors import InputError
 
 if TYPE_CHECKING:
     import pandas
@@ -198,11 +198,8 @@ def importance(runs: Sequence[Run], metric: str | None = None, seed: int = 0) ->
 
 def _scored(runs: Sequence[Run], metric: str) -> tuple[list[Run], Float64]:
     kept, scores = [], []
-    for run in runs:
-        try:
-            series = by_steps(run.metrics(), metric)
-        except RunDirectoryError:
-            continue
+    for run, columns in zip(runs, columns_of(runs, [metric]), strict=True):
+        series = by_steps(columns, metric)
         found = score(series, series.end)
         if math.isfinite(found):
             kept.append(run)

@@ -7,9 +7,9 @@ from typing import Any
 
 from workbench.analysis.alignment import by_seconds, by_steps
 from workbench.analysis.measures import Course
-from workbench.analysis.runs import Run, find_runs, open_run
-from workbench.errors import InputError, RunDirectoryError
-from workbench.training.metrics import Metrics
+from workbench.analysis.runs import Run, columns_of, find_runs, open_run
+from workbench.errors import InputError
+from workbench.training.columns import Columns
 
 METRICS = ("evaluation_return", "episode_return")
 """The first of these that all runs have is what is compared."""
@@ -51,32 +51,27 @@ def courses(
 ) -> tuple[str, dict[str, list[Course]], dict[str, str]]:
     """Read one metric of all runs; leave out runs without values, and groups without runs."""
     left_out: dict[str, str] = {}
-    read: list[tuple[str, Run, Metrics]] = []
-    for label, runs in groups.items():
-        for run in runs:
-            try:
-                metrics = run.metrics()
-            except RunDirectoryError:
-                left_out[run.name] = "it has no metrics"
-                continue
-            if metric in metrics.names() or not {*METRICS}.isdisjoint(metrics.names()):
-                read.append((label, run, metrics))
-            else:
-                left_out[run.name] = "no episode has ended"
+    placed = [(label, run) for label, runs in groups.items() for run in runs]
+    judged = METRICS if metric is None else (metric, *METRICS)
+    read: list[tuple[str, Run, Columns]] = []
+    for (label, run), columns in zip(placed, columns_of([run for _, run in placed], [*judged, "seconds"]), strict=True):
+        if not columns.keys().isdisjoint(judged):
+            read.append((label, run, columns))
+        else:
+            left_out[run.name] = "no episode has ended" if "steps" in columns else "it has no metrics"
     if not read:
         raise InputError("runs have no metrics yet; wait until an episode has ended in one of them.")
-    common = set.intersection(*(set(metrics.names()) for _, _, metrics in read))
-    chosen = metric or next((name for name in METRICS if name in common), METRICS[-1])
+    chosen = metric or next((name for name in METRICS if all(name in each for _, _, each in read)), METRICS[-1])
     found: dict[str, list[Course]] = {}
-    for label, run, metrics in read:
-        series = by_steps(metrics, chosen)
-        if len(series.values):
-            found.setdefault(label, []).append(Course(run, series, by_seconds(metrics, chosen)))
+    for label, run, columns in read:
+        if chosen in columns:
+            course = Course(run, by_steps(columns, chosen), by_seconds(columns, chosen))
+            found.setdefault(label, []).append(course)
         else:
             left_out[run.name] = f"it has no {chosen}"
     if not found:
-        known = ", ".join(sorted(common))
-        raise InputError(f"metric={chosen!r} is in none of the runs; all of them have {known}.")
+        common = set.intersection(*({"steps", *run.curves()} for _, run, _ in read))
+        raise InputError(f"metric={chosen!r} is in none of the runs; all of them have {', '.join(sorted(common))}.")
     return chosen, found, left_out
 
 

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from workbench.errors import InputError
-from workbench.functional import iqm, resample
+from workbench.statistics import iqm, resample
 
 Float64 = npt.NDArray[np.float64]
 

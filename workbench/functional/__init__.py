@@ -29,8 +29,8 @@ from workbench.functional.returns import (
     retrace,
     vtrace,
 )
-from workbench.functional.statistics import iqm, resample, stratified_bootstrap
 from workbench.functional.surrogates import clipped_surrogate, kl_estimate, squared_error
+from workbench.statistics import iqm, resample, stratified_bootstrap
 
 __all__ = [
     "categorical_entropy",

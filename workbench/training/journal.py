@@ -13,9 +13,9 @@ import math
 import os
 import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, TextIO
 
 from workbench.errors import RunDirectoryError
 from workbench.training.files import sync_folder, write_file
@@ -62,7 +62,7 @@ def read(directory: Path) -> Iterator[Entry]:
     """Yield the entries of a run, oldest first, also while it is writing; torn lines are passed over."""
     with contextlib.ExitStack() as stack:
         for file in _opened(directory, stack):
-            yield from _entries(file)
+            yield from entries(file)
 
 
 def position(directory: Path) -> tuple[int, int]:
@@ -83,12 +83,12 @@ def after(directory: Path, number: int, offset: int) -> list[Entry] | None:
         if across or not files or os.fstat(files[0].fileno()).st_size < offset:
             return None
         files[0].seek(offset)
-        return [entry for file in files for entry in _entries(file)]
+        return [entry for file in files for entry in entries(file)]
 
 
-def _opened(directory: Path, stack: contextlib.ExitStack, number: int = 0) -> list[IO[str]]:
+def _opened(directory: Path, stack: contextlib.ExitStack, number: int = 0) -> list[TextIO]:
     """Open the files of a run that come after the segment `number`, as they are at one moment."""
-    files: list[IO[str]] = []
+    files: list[TextIO] = []
     before = None
     while before is None or before != segments(directory):  # else a segment was closed meanwhile
         before = segments(directory)
@@ -100,7 +100,14 @@ def _opened(directory: Path, stack: contextlib.ExitStack, number: int = 0) -> li
     return files
 
 
-def _entries(lines: Iterator[str] | IO[str]) -> Iterator[Entry]:
+def contents(directory: Path) -> list[bytes]:
+    """Return the bytes of the files of a run, oldest first, as they are at one moment."""
+    with contextlib.ExitStack() as stack:
+        return [file.buffer.read() for file in _opened(directory, stack)]
+
+
+def entries(lines: Iterable[str]) -> Iterator[Entry]:
+    """Yield the entries of lines; torn ones are passed over."""
     for line in lines:
         try:
             entry = json.loads(line)
@@ -246,7 +253,7 @@ def merged(*paths: Path) -> Iterator[Entry]:
     mark: int | None = None
     for path in paths:
         with path.open(encoding="utf-8", errors="replace") as file:
-            for entry in _entries(file):
+            for entry in entries(file):
                 if "resumed_at" in entry:
                     table.rewind(entry["resumed_at"])
                     changes = [change for change in changes if change["steps"] <= entry["resumed_at"]]

@@ -1,4 +1,4 @@
-"""Statistics over a few training runs (Agarwal et al. 2021, arXiv:2108.13264)."""
+"""Statistics over a few training runs (Agarwal et al. 2021, arXiv:2108.13264). Importing this brings no torch."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -41,7 +41,7 @@ def resample(strata: Sequence[Any], seed: int = 0, *, resamples: int = 10_000) -
     for stratum in strata:
         scores = np.asarray(stratum, dtype=np.float64)
         drawn.append(scores[random.integers(len(scores), size=(resamples, len(scores)))])
-    return np.concatenate(drawn, axis=1)
+    return drawn[0] if len(drawn) == 1 else np.concatenate(drawn, axis=1)
 
 
 def stratified_bootstrap(
