@@ -215,6 +215,11 @@ class Trainer:
 
         display_trainer(self)
 
+    def _display_(self) -> Any:
+        from workbench.ui import widget_of_trainer
+
+        return widget_of_trainer(self)
+
     def subscribe(self, callback: Callable[[Event], object]) -> Callable[[], None]:
         """Call `callback` with each of `workbench.events` on the training thread; return the function that ends it.
 

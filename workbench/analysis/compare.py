@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from workbench.analysis.display import mime_bundle, save
+from workbench.analysis.display import mime_bundle, save, widget_of
 from workbench.analysis.grouping import By, grouped
 from workbench.analysis.measures import Task, measured
 from workbench.analysis.panels import Panel, panels
@@ -145,6 +145,9 @@ class Comparison:
 
     def _repr_mimebundle_(self, **_chosen: Any) -> Any:
         return mime_bundle(self)
+
+    def _display_(self) -> Any:
+        return widget_of(self)
 
 
 def compare(

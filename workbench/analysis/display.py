@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from workbench.analysis.panels import Panel, Paths, colour, shades
 from workbench.errors import InputError
+from workbench.ui.hosts import is_cut_off
 
 if TYPE_CHECKING:
     import pandas
@@ -73,12 +74,21 @@ def mime_bundle(shown: Shown) -> tuple[dict[str, Any], dict[str, Any]]:
     try:
         png = picture(shown, "png")
         data["image/png"] = base64.b64encode(png).decode("ascii")
-        data[WIDGET] = _view(shown)
+        data[WIDGET] = {"version_major": 2, "version_minor": 0, "model_id": _plots(shown).model_id}
     except ModuleNotFoundError as error:
         _check_extra(error)
         return {"text/plain": f"{shown}\nFor the plots: {INSTALL}"}, {}
     width, height = (int.from_bytes(png[start : start + 4], "big") // 2 for start in (16, 20))
     return data, {"image/png": {"width": width, "height": height}}
+
+
+def widget_of(shown: Shown) -> Any:
+    """Return the live plots, for hosts that show widgets themselves (marimo), or a text without the `lab` extra."""
+    try:
+        return _plots(shown)
+    except ModuleNotFoundError as error:
+        _check_extra(error)
+        return f"{shown}\nFor the plots: {INSTALL}"
 
 
 def save(shown: Shown, path: str | Path) -> Path:
@@ -213,12 +223,12 @@ def _widget() -> Any:
     return Plots
 
 
-def _view(shown: Shown) -> dict[str, Any]:
-    """Return the reference to the widget of what is shown; its outputs share one, which stays as long as the kernel."""
+def _plots(shown: Shown) -> Any:
+    """Return the widget of what is shown; its outputs share one, which stays as long as the kernel."""
     widget = _views.get(shown)
-    if widget is None:
+    if widget is None or is_cut_off(widget):
         widget = _views[shown] = _widget()(page=content(shown))
-    return {"version_major": 2, "version_minor": 0, "model_id": widget.model_id}
+    return widget
 
 
 def _check_extra(error: ModuleNotFoundError) -> None:

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from workbench.analysis.alignment import by_steps, score
-from workbench.analysis.display import mime_bundle, save
+from workbench.analysis.display import mime_bundle, save, widget_of
 from workbench.analysis.forest import decomposed, grow, predicted
 from workbench.analysis.grouping import differing, value
 from workbench.analysis.panels import Panel, Row, Rows, spoken
@@ -146,6 +146,9 @@ class Importance:
 
     def _repr_mimebundle_(self, **_chosen: Any) -> Any:
         return mime_bundle(self)
+
+    def _display_(self) -> Any:
+        return widget_of(self)
 
 
 TOGETHER = "several together"

@@ -22,6 +22,17 @@ def display_trainer(trainer: Subject) -> None:
         show(trainer)
 
 
+def widget_of_trainer(trainer: Subject) -> Any:
+    """Return the live panel of `trainer`, for hosts that show widgets themselves (marimo), or its text without one."""
+    try:
+        from workbench.ui.display import widget_of
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] not in LAB:
+            raise
+        return f"{describe(trainer)}\n{INSTALL}"
+    return widget_of(trainer)
+
+
 def watch_trainer(trainer: Any, lanes: int) -> Any:
     """Return the live view of the environment of `trainer`.
 

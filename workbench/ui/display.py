@@ -12,6 +12,7 @@ from IPython.core.getipython import get_ipython
 from IPython.display import display, update_display
 
 from workbench.events import Rewound, Stopped
+from workbench.ui.hosts import is_cut_off
 from workbench.ui.panel import Panel
 from workbench.ui.picture import picture
 from workbench.ui.subject import Subject
@@ -81,6 +82,19 @@ def show(trainer: Subject) -> None:
         if shown is None:
             shown = _shown[trainer] = Display(trainer)
     shown.show(trainer)
+
+
+def widget_of(trainer: Subject) -> Panel:
+    """Return the panel of `trainer`; a new one where the host has closed the last one's comm, as marimo does."""
+    with _lock:
+        shown = _shown.get(trainer)
+        if shown is not None and is_cut_off(shown.panel):
+            shown.panel.close()
+            shown = None
+        if shown is None:
+            shown = _shown[trainer] = Display(trainer)
+    shown.panel.publisher.wake()
+    return shown.panel
 
 
 def _safely(refresh: Callable[[], None]) -> None:

@@ -16,11 +16,16 @@ function bokeh() {
   return (globalThis[VERSION] ??= load());
 }
 
+/** Return what `node` is in, also where that is the host of a shadow tree, as in marimo. */
+function around(node) {
+  return node.parentElement ?? node.getRootNode().host ?? null;
+}
+
 /** Tell whether the page around `root` is dark: JupyterLab says so on the body, other hosts by their background. */
 function isDark(root) {
   const light = document.body.dataset.jpThemeLight;
   if (light !== undefined) return light === "false";
-  for (let node = root.parentElement; node; node = node.parentElement) {
+  for (let node = around(root); node; node = around(node)) {
     const [red, green, blue, alpha] = (getComputedStyle(node).backgroundColor.match(/[\d.]+/g) ?? []).map(Number);
     if (alpha === 0 || blue === undefined) continue;
     return 0.299 * red + 0.587 * green + 0.114 * blue < 128;

@@ -12,6 +12,7 @@ from IPython.core.getipython import get_ipython
 from IPython.display import display, update_display
 
 from workbench.events import Stopped
+from workbench.ui.hosts import is_cut_off
 from workbench.ui.scene.moment import native_of
 from workbench.ui.scene.widget import Scene
 from workbench.ui.text import describe
@@ -53,6 +54,9 @@ class View:
         data, metadata = self._bundle(trainer)
         display(data, metadata=metadata, raw=True, display_id=identifier)  # type: ignore[no-untyped-call]
         self._identifiers.append(identifier)
+
+    def _display_(self) -> Scene:
+        return self.scene
 
     def refresh(self) -> None:
         """Bring the picture and the text of every output up to date, on training's thread; the widget stays."""
@@ -121,6 +125,8 @@ def view_of(trainer: Any, lanes: int) -> View:
     """
     with _lock:
         view = _scenes.get(trainer)
+        if view is not None and is_cut_off(view.scene):
+            view.close()
         if view is None or view.scene.publisher.closed:
             view = _scenes[trainer] = View(trainer, lanes)
         else:
