@@ -21,14 +21,24 @@ function around(node) {
   return node.parentElement ?? node.getRootNode().host ?? null;
 }
 
+let pixel = null;
+
+/** Return a colour's red, green, blue and opacity, 0 to 255, however it is written: a page may say oklch(...). */
+function painted(colour) {
+  pixel ??= document.createElement("canvas").getContext("2d", { willReadFrequently: true });
+  pixel.clearRect(0, 0, 1, 1);
+  pixel.fillStyle = colour;
+  pixel.fillRect(0, 0, 1, 1);
+  return pixel.getImageData(0, 0, 1, 1).data;
+}
+
 /** Tell whether the page around `root` is dark: JupyterLab says so on the body, other hosts by their background. */
 function isDark(root) {
   const light = document.body.dataset.jpThemeLight;
   if (light !== undefined) return light === "false";
   for (let node = around(root); node; node = around(node)) {
-    const [red, green, blue, alpha] = (getComputedStyle(node).backgroundColor.match(/[\d.]+/g) ?? []).map(Number);
-    if (alpha === 0 || blue === undefined) continue;
-    return 0.299 * red + 0.587 * green + 0.114 * blue < 128;
+    const [red, green, blue, alpha] = painted(getComputedStyle(node).backgroundColor);
+    if (alpha) return 0.299 * red + 0.587 * green + 0.114 * blue < 128;
   }
   return matchMedia("(prefers-color-scheme: dark)").matches;
 }
