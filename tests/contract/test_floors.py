@@ -100,5 +100,10 @@ def test_front_ends_appear_only_in_the_user_interface():
             assert not {target.partition(".")[0] for target in imports(path)} & FRONT_ENDS, name
 
 
+def test_nothing_draws_with_pyplot_or_ipympl():
+    for name, path in modules():
+        assert not {*imports(path)} & {"matplotlib.pyplot", "ipympl"}, name
+
+
 def test_no_module_is_longer_than_a_sitting():
     assert [str(path) for _, path in modules() if len(path.read_text().splitlines()) > 450] == []

@@ -9,32 +9,17 @@ import platform
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from workbench import machine
+from workbench.commands import frontends
+from workbench.commands.finding import BROKEN, NOTE, OK, Check, compare
 from workbench.commands.output import print_json
-
-OK, NOTE, BROKEN = "ok", "note", "broken"
-SUBSHELLS = "7.0"
-"""The first ipykernel that answers the panel while a cell blocks."""
-
-SUBSHELL_FRONT_END = "4.4"
-"""The first JupyterLab that asks for it."""
 
 LABEXTENSION, SERVER_EXTENSION = "rl-workbench", "workbench.labserver"
 """What JupyterLab and its server know our extension as."""
-
-
-@dataclass(frozen=True)
-class Check:
-    """One finding: `state` is ok, note (works, could be better) or broken; `fix` says what to do, if anything."""
-
-    name: str
-    state: str
-    found: str
-    fix: str = ""
 
 
 def check_python() -> Iterator[Check]:
@@ -50,18 +35,6 @@ def check_requirements() -> Iterator[Check]:
     yield Check("rl-workbench", OK, str(machine.versions()["workbench"]))
     for name, oldest in machine.required().items():
         yield compare(name, oldest, BROKEN, f"pip install '{name}>={oldest}'")
-
-
-def compare(name: str, oldest: str, state: str, fix: str) -> Check:
-    """Compare one distribution's version with the oldest that works."""
-    found = machine.installed(name)
-    if found is None:
-        return Check(name, state, "not installed", fix)
-    return (
-        Check(name, state, f"{found} is older than {oldest}", fix)
-        if machine.older(found, oldest)
-        else Check(name, OK, found)
-    )
 
 
 def check_compiler() -> Iterator[Check]:
@@ -109,9 +82,12 @@ def check_torch() -> Iterator[Check]:
 
 
 def check_notebook() -> Iterator[Check]:
-    """Look at the notebook's packages, the bundled panel and the kernel's subshells."""
+    """Look at the notebook's packages and the bundled panel."""
     fix = "pip install 'rl-workbench[lab]'"
-    checks = [compare(name, oldest, NOTE, fix) for name, oldest in machine.required("lab").items()]
+    checks = [
+        compare(name, oldest, NOTE, fix, frontends.MISSING if name in ("anywidget", "ipywidgets") else "")
+        for name, oldest in machine.required("lab").items()
+    ]
     yield from checks
     missing = [check.name for check in checks if check.state != OK]
     yield Check(
@@ -125,12 +101,6 @@ def check_notebook() -> Iterator[Check]:
     yield Check(
         "panel", OK if bundle else BROKEN, ", ".join(bundle) or "its files are missing", "" if bundle else reinstall
     )
-    kernel, front_end = machine.installed("ipykernel"), machine.installed("jupyterlab")
-    if kernel and front_end:
-        able = not machine.older(kernel, SUBSHELLS) and not machine.older(front_end, SUBSHELL_FRONT_END)
-        found = "the panel answers while a cell blocks" if able else "the panel waits while a cell blocks"
-        upgrade = "" if able else f"pip install 'ipykernel>={SUBSHELLS}' 'jupyterlab>={SUBSHELL_FRONT_END}'"
-        yield Check("subshells", OK if able else NOTE, found, upgrade)
 
 
 def check_extension() -> Iterator[Check]:
@@ -156,17 +126,6 @@ def check_extension() -> Iterator[Check]:
         yield Check(name, OK, "installed and enabled")
 
 
-def check_front_end() -> Iterator[Check]:
-    """See what this process is a part of, where that matters for widgets."""
-    if os.environ.get("TERM_PROGRAM") == "vscode" or "VSCODE_PID" in os.environ:
-        advice = "widgets need its Jupyter extension, which may fetch their manager from a network once"
-        yield Check("front end", NOTE, "VS Code", f"{advice}: setting jupyter.widgetScriptSources")
-    elif "COLAB_RELEASE_TAG" in os.environ:
-        yield Check(
-            "front end", NOTE, "Colab", "call google.colab.output.enable_custom_widget_manager() in a cell first"
-        )
-
-
 GROUPS: tuple[Callable[[], Iterator[Check]], ...] = (
     check_python,
     check_requirements,
@@ -175,7 +134,7 @@ GROUPS: tuple[Callable[[], Iterator[Check]], ...] = (
     check_cache,
     check_notebook,
     check_extension,
-    check_front_end,
+    *frontends.GROUPS,
 )
 
 
@@ -199,13 +158,15 @@ def configure(parser: argparse.ArgumentParser, arguments: list[str]) -> None:
 
 
 def show(check: Check) -> None:
-    """Print one finding, and its fix on a line of its own."""
+    """Print one finding, its fix and the page that says more, each on a line of its own."""
     mark = {OK: "✓", NOTE: "!", BROKEN: "✗"}[check.state]
     if "utf" not in (sys.stdout.encoding or "").lower():
         mark = {OK: "ok", NOTE: "note", BROKEN: "BROKEN"}[check.state]
     print(f"{mark} {check.name}: {check.found}")
     if check.fix:
         print(f"    fix: {check.fix}")
+    if check.page and check.state != OK:
+        print(f"    see: docs/{check.page}.md")
 
 
 def run(options: argparse.Namespace) -> int:
