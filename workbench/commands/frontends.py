@@ -161,7 +161,7 @@ def check_kernels() -> Iterator[Check]:
         from jupyter_client.kernelspec import KernelSpecManager
     except ImportError:
         return
-    for name, entry in sorted(KernelSpecManager().get_all_specs().items()):  # type: ignore[no-untyped-call]
+    for name, entry in sorted(KernelSpecManager().get_all_specs().items()):
         python = Path(entry["spec"]["argv"][0])
         if entry["spec"].get("language") != "python" or not python.is_absolute():
             continue
