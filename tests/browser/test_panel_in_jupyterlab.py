@@ -130,6 +130,26 @@ def test_a_reloaded_page_shows_the_panel_again(open_lab, server):
     lab.panel("stopped")
 
 
+def test_a_notebook_opened_again_shows_the_last_picture_until_its_cell_runs(open_lab, server, artefacts):
+    train = "trainer.start(40 * 2048); trainer.wait()"
+    lab = open_lab(server)
+    lab.open(lab.write("opened-again.ipynb", f"{SHOW.format(period=0.001)}\n{train}\ntrainer"))
+    lab.finish(0)
+    lab.panel("stopped")
+    lab.page.evaluate("() => window.jupyterapp.commands.execute('docmanager:save')")
+    lab.page.evaluate("() => window.jupyterapp.shell.currentWidget.sessionContext.shutdown()")
+    lab.open("opened-again.ipynb")
+    still = lab.page.locator(".jp-OutputArea img.rlw-Still")
+    still.wait_for()
+    assert still.evaluate("image => image.decode().then(() => [image.naturalWidth / image.width, image.width])") == [2, 806]
+    for words in ("model not found", "Loading widget"):
+        assert not lab.page.get_by_text(words).is_visible()
+    lab.page.screenshot(path=artefacts / "panel-opened-again.png")
+    lab.finish(0)
+    lab.panel("stopped")
+    still.wait_for(state="detached")
+
+
 def test_two_views_follow_one_trainer_and_a_closed_one_is_gone(open_lab, server):
     lab = shown(open_lab(server), "views.ipynb", "trainer", "trainer.start(10**9)", "print('')")
     lab.finish(1)

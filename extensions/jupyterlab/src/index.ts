@@ -12,6 +12,7 @@ import { Notebooks } from "./notebooks";
 import { RunsPanel } from "./panel";
 import { Server } from "./server";
 import { StatusItem } from "./statusbar";
+import { keepStills } from "./stills";
 import { addSteering } from "./steering";
 
 const ID = "rl-workbench:plugin";
@@ -35,6 +36,7 @@ const plugin: JupyterFrontEndPlugin<void> = {
     const parts = { app, server, runs, notebooks: new Notebooks(server, app.serviceManager), browser };
     addCommands(parts);
     addSteering(parts);
+    keepStills(app);
 
     const panel = new RunsPanel(runs, app.commands);
     app.shell.add(panel, "left", { rank: 350, type: CATEGORY_TYPE });
