@@ -141,7 +141,8 @@ def test_a_notebook_opened_again_shows_the_last_picture_until_its_cell_runs(open
     lab.open("opened-again.ipynb")
     still = lab.page.locator(".jp-OutputArea img.rlw-Still")
     still.wait_for()
-    assert still.evaluate("image => image.decode().then(() => [image.naturalWidth / image.width, image.width])") == [2, 806]
+    drawn = still.evaluate("image => image.decode().then(() => [image.naturalWidth, image.width])")
+    assert drawn == [2 * 806, 806]
     for words in ("model not found", "Loading widget"):
         assert not lab.page.get_by_text(words).is_visible()
     lab.page.screenshot(path=artefacts / "panel-opened-again.png")
