@@ -9,6 +9,8 @@ const LOST = ["Error displaying widget: model not found", "Loading widget..."];
 const STILL = "rlw-Still";
 const INTERVAL = 1000; // milliseconds; hidden windows are not looked at
 
+const waiting = new WeakSet<HTMLElement>();
+
 /** What is used of a notebook's cells, whatever version they are of. */
 interface Area {
   readonly widgets: readonly { readonly node: HTMLElement }[];
@@ -45,12 +47,17 @@ function look(area: Area): void {
     const still = output.parentElement?.querySelector<HTMLImageElement>(`.${STILL}`) ?? null;
     const { data, metadata } = area.model.get(place);
     const lost = WIDGET in data && typeof data[PICTURE] === "string" && LOST.includes(output.textContent?.trim() ?? "");
-    if (lost && !still) {
+    if (lost && !waiting.has(output)) {
+      waiting.add(output); // a widget on its way shows the same words for a moment
+    } else if (lost && !still) {
       output.after(picture(data[PICTURE] as string, metadata[PICTURE]));
       output.style.display = "none";
-    } else if (still && !lost) {
-      still.remove();
-      output.style.display = "";
+    } else if (!lost) {
+      waiting.delete(output);
+      if (still) {
+        still.remove();
+        output.style.display = "";
+      }
     }
   });
 }
