@@ -57,7 +57,7 @@ function List({ runs, act }: { runs: Runs; act: Act }): React.JSX.Element {
   };
   return (
     <>
-      <header className="rlw-Header">
+      <div className="rlw-Header">
         <h2>Runs</h2>
         <ToolbarButtonComponent
           icon={dashboardIcon}
@@ -67,7 +67,7 @@ function List({ runs, act }: { runs: Runs; act: Act }): React.JSX.Element {
         />
         <ToolbarButtonComponent icon={addIcon} tooltip="New experiment" onClick={() => void act(Command.experiment)} />
         <ToolbarButtonComponent icon={refreshIcon} tooltip="Refresh" onClick={() => void act(Command.refresh)} />
-      </header>
+      </div>
       {runs.runs.length > 0 && (
         <input
           className="rlw-Filter"
