@@ -5,7 +5,9 @@ import shutil
 import sys
 
 import numpy as np
+import panel as pn
 import pytest
+from panel.models.esm import DataEvent
 
 import workbench as wb
 from tests.dashboards.conftest import STEPS
@@ -116,6 +118,25 @@ def test_runs_are_compared_by_any_of_their_metrics(folder):
     shutil.rmtree(folder / "first")
     page.look()
     assert (page.board.choice["compared"], page.board.outline) == (["second"], [])
+
+
+def test_commands_wait_until_the_page_is_whole_and_none_is_lost(folder, monkeypatch):
+    loaded = []
+    monkeypatch.setattr(pn.state, "onload", loaded.append)
+    board = Page(folder).board
+
+    async def ticked():
+        for name in ("second", "first"):
+            command = {"kind": "compare", "run": name, "on": True}
+            board._process_event(DataEvent(model=None, data=command))
+        await asyncio.sleep(0)  # whoever is not kept waiting has acted
+        assert board.choice["compared"] == []
+        loaded[0]()
+        while len(board.choice["compared"]) < 2:
+            await asyncio.sleep(0)
+
+    asyncio.run(asyncio.wait_for(ticked(), 60))
+    assert board.choice["compared"] == ["second", "first"]
 
 
 def test_a_trainer_is_steered_from_its_panel(live, folder):

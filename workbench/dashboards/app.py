@@ -66,14 +66,19 @@ class Dashboard(pn.viewable.Viewer):  # type: ignore[misc]
         self._notice: dict[str, Any] | None = None
         self._acknowledged: dict[str, int] = {}
         self._asking = asyncio.Lock()
+        self._ready = asyncio.Event()  # the page is whole: what changes before, Panel does not send
         self._folder.look(FIRST)
         self._show(self._focus())
-        on_command(self._board, self._choose)
-        pn.state.add_periodic_callback(self.look, period=PERIOD)
+        on_command(self._board, self._choose, self._ready)
+        pn.state.onload(self._begin)
 
     def __panel__(self) -> Any:
         """Return the page."""
         return self._page
+
+    def _begin(self) -> None:
+        self._ready.set()
+        pn.state.add_periodic_callback(self.look, period=PERIOD)
 
     async def look(self) -> None:
         """Bring the page up to date."""
@@ -133,7 +138,7 @@ class Dashboard(pn.viewable.Viewer):  # type: ignore[misc]
             change(self._place[0], **traits)
             return
         made = RunPanel(key=uuid.uuid4().hex, settings=focus.view.settings, sizing_mode="stretch_width", **traits)
-        on_command(made, functools.partial(self._obey, focus.entry.run))
+        on_command(made, functools.partial(self._obey, focus.entry.run), self._ready)
         self._place[:] = [made]
 
     async def _choose(self, command: dict[str, Any]) -> None:

@@ -1,5 +1,6 @@
 """The two parts of the dashboard's page: the table of runs, and a run's panel, which is the notebook's own."""
 
+import asyncio
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -45,10 +46,11 @@ def change(component: Any, **traits: Any) -> None:
     component.param.update(**{name: value for name, value in traits.items() if value != getattr(component, name)})
 
 
-def on_command(component: Any, callback: Callable[[dict[str, Any]], Any]) -> None:
-    """Call `callback` with each command of a page."""
+def on_command(component: Any, callback: Callable[[dict[str, Any]], Any], ready: asyncio.Event) -> None:
+    """Call `callback` with each command of a page, in their order, from when it is `ready`."""
 
     async def heard(event: Any) -> None:
+        await ready.wait()
         await callback(event.data)
 
     component.on_msg(heard)
