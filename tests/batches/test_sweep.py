@@ -192,8 +192,9 @@ def test_runs_of_a_task_are_its_result(tmp_path):
 
 
 @pytest.mark.slow
-def test_an_interrupted_batch_goes_on(tmp_path, request):
-    """Ctrl-C ends every notebook and its kernel; what was done stays done."""
+@pytest.mark.parametrize(("sign", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, -signal.SIGTERM)])
+def test_an_interrupted_batch_goes_on(tmp_path, request, sign, code):
+    """Ctrl-C, or a scheduler's SIGTERM, ends every notebook and its kernel; what was done stays done."""
     waits = (
         f"import os, pathlib, threading\npathlib.Path({str(tmp_path)!r}, f'pid-{{x}}').write_text(str(os.getpid()))\n"
     )
@@ -207,10 +208,10 @@ def test_an_interrupted_batch_goes_on(tmp_path, request):
         assert time.monotonic() < deadline
         assert process.poll() is None
         time.sleep(0.05)
-    os.killpg(process.pid, signal.SIGINT)
+    os.killpg(process.pid, sign)
     out, _ = process.communicate(timeout=60)
-    assert process.returncode == 130
-    assert b"interrupted; the same command" in out
+    assert process.returncode == code
+    assert (b"interrupted; the same command" in out) == (sign == signal.SIGINT)
     kernel = int((tmp_path / "pid-1").read_text() or 0)
     while kernel and Path(f"/proc/{kernel}").exists():
         assert time.monotonic() < deadline + 60
@@ -236,6 +237,8 @@ def test_results_that_were_torn_are_passed_over(tmp_path):
         ("a=1,2.5,1e-3", ("a", [1, 2.5, 1e-3])),
         ("env=CartPole-v1", ("env", ["CartPole-v1"])),
         ("f=True,None,'a'", ("f", [True, None, "a"])),
+        ("seed=-1..2,7", ("seed", [-1, 0, 1, 2, 7])),
+        ("path=../a,1...2", ("path", ["../a", "1...2"])),
     ],
 )
 def test_values_are_read_as_python_reads_them(text, found):
@@ -245,6 +248,12 @@ def test_values_are_read_as_python_reads_them(text, found):
 @pytest.mark.parametrize("text", ["a", "=1", "a=", "a b=1"])
 def test_what_names_no_values_is_refused(text):
     with pytest.raises(InputError, match="write NAME=VALUE,VALUE"):
+        parsed(text)
+
+
+@pytest.mark.parametrize("text", ["a=4..1", "a=0..10000"])
+def test_what_is_no_range_is_refused(text):
+    with pytest.raises(InputError, match="write a range upwards, of at most 10000 numbers"):
         parsed(text)
 
 

@@ -98,6 +98,16 @@ def state(run_dir):
     return ask(run_dir, {"kind": "look"})["state"]
 
 
+def drag(page, plot):
+    """Drag over the middle fifth of a plot."""
+    box = plot.locator(".u-over").bounding_box()
+    middle = box["y"] + box["height"] / 2
+    page.mouse.move(box["x"] + 0.4 * box["width"], middle)
+    page.mouse.down()
+    page.mouse.move(box["x"] + 0.6 * box["width"], middle, steps=4)
+    page.mouse.up()
+
+
 def test_a_run_in_another_process_is_seen_and_steered(live, visit, artefacts):
     page = visit()
     in_state(page, "live", "training")
@@ -160,8 +170,23 @@ def test_runs_are_compared_in_the_colours_of_their_boxes(live, visit, artefacts)
     assert [each.split("\n")[0] for each in entries.all_inner_texts()] == ["baseline-1", "baseline-0"]
     page.get_by_test_id("compare-metric").select_option("policy_loss")
     entries.filter(has_text="0.500").nth(1).wait_for()
+    drag(page, page.get_by_test_id("compare-canvas"))
+    page.locator('[data-testid="compare-canvas"][data-detail="true"]').wait_for()
+    page.get_by_test_id("compare-groups").click()
+    page.locator('[data-testid="comparison"][data-drawn][data-dark="true"]').wait_for(timeout=120_000)  # it is computed
+    page.get_by_text("2 runs in 1 group").wait_for()
+    page.screenshot(path=artefacts / "dashboard-groups.png", full_page=True)
+    page.get_by_test_id("compare-curves").click()
+    page.get_by_test_id("comparison").wait_for(state="detached")
     row(page, "baseline-1").click()
     page.get_by_test_id("panel-status").filter(has_text="stopped").wait_for()
+    drag(page, page.get_by_test_id("panel-plot-episode_return"))
+    page.locator('.wbp-charts[data-detail="true"]').wait_for()
+    page.get_by_test_id("batches").locator("summary").click()
+    page.get_by_test_id("batch-notebook").select_option("supplied: train.ipynb")
+    page.get_by_test_id("batch-grid").fill("rate=1,2 seed=0..4")
+    page.get_by_test_id("batch-begin").click()
+    page.get_by_test_id("batch-remark").filter(has_text="parameter 'rate' is unknown").wait_for()
     assert page.get_by_test_id("panel-toggle").is_hidden()  # nobody listens
     page.get_by_test_id("about").locator("summary").click()
     page.get_by_text(str(live.parent / "baseline-1")).wait_for()

@@ -3,6 +3,7 @@
 import asyncio
 import shutil
 import sys
+from types import SimpleNamespace
 
 import numpy as np
 import panel as pn
@@ -10,9 +11,12 @@ import pytest
 from panel.models.esm import DataEvent
 
 import workbench as wb
+from tests.analysis.made import make_run, rising
 from tests.dashboards.conftest import STEPS
 from tests.training import trivial
 from workbench.analysis.runs import Run
+from workbench.dashboards import comparison as comparison_module
+from workbench.dashboards import details as details_module
 from workbench.dashboards import folder as folder_module
 from workbench.dashboards import recorded as recorded_module
 from workbench.dashboards.app import Dashboard
@@ -36,7 +40,7 @@ class Page:
 
     def __init__(self, source):
         self.dashboard = wb.dashboard(source)
-        self.board, self.place = self.dashboard.__panel__()
+        self.board, self.plots, self.place = self.dashboard.__panel__()
         self.serial = 0
 
     @property
@@ -98,9 +102,9 @@ def test_another_run_comes_into_focus(folder):
 
 def test_runs_are_compared_by_any_of_their_metrics(folder):
     page = Page(folder)
-    page.choose(kind="compare", run="second", on=True)
+    page.choose(kind="compare", runs=["second"], on=True)
     assert page.board.outline == []  # one is no comparison
-    page.choose(kind="compare", run="first", on=True)
+    page.choose(kind="compare", runs=["first"], on=True)
     curves = unpacked(page.board)
     assert list(curves) == ["second", "first"]
     for name, curve in curves.items():
@@ -111,9 +115,9 @@ def test_runs_are_compared_by_any_of_their_metrics(folder):
     assert set(unpacked(page.board)["first"][1]) == {0.5}
     page.choose(kind="metric", name="nonsense")
     assert page.board.choice["metric"] == "episode_return"
-    page.choose(kind="compare", run="second", on=False)
+    page.choose(kind="compare", runs=["second"], on=False)
     assert (page.board.choice["compared"], page.board.outline) == (["first"], [])
-    page.choose(kind="compare", run="second", on=True)
+    page.choose(kind="compare", runs=["second"], on=True)
     assert page.board.choice["compared"] == ["first", "second"]
     shutil.rmtree(folder / "first")
     page.look()
@@ -127,7 +131,7 @@ def test_commands_wait_until_the_page_is_whole_and_none_is_lost(folder, monkeypa
 
     async def ticked():
         for name in ("second", "first"):
-            command = {"kind": "compare", "run": name, "on": True}
+            command = {"kind": "compare", "runs": [name], "on": True}
             board._process_event(DataEvent(model=None, data=command))
         await asyncio.sleep(0)  # whoever is not kept waiting has acted
         assert board.choice["compared"] == []
@@ -167,6 +171,38 @@ def test_a_trainer_is_steered_from_its_panel(live, folder):
     page.look()
     assert (page.panel.state["steerable"], page.panel.settings) == (False, [])
     assert "no trainer of run" in page.say("pause")["notice"]["text"]
+
+
+def test_the_focus_follows_into_a_branch_and_shows_what_was_left(live, folder):
+    page = Page(folder)
+    live.pause()
+    while live.status != "paused":
+        pass
+    saved = live.save()
+    left = live.run_dir
+    live.resume()
+    page.say("rewind", to=saved.name)
+    assert live.run_dir != left
+    assert page.board.choice["focus"] == live.run_dir.name
+    assert "training goes on in" in page.panel.state["notice"]["text"]
+    numbers = np.frombuffer(page.panel.left_curves, "<f4")
+    ((name, count), *_) = page.panel.left
+    steps, values = Run(left).curves()[name]
+    after = steps >= live.steps
+    assert count == after.sum() > 0
+    np.testing.assert_array_equal(numbers[: 2 * count], np.concatenate([steps[after], values[after]]).astype("<f4"))
+    page.choose(kind="focus", run="live")
+    assert page.look().board.choice["focus"] == "live"  # who goes back on purpose stays
+
+
+def test_a_trainer_is_shown_with_its_branches(live, folder):
+    page = Page(live)
+    live.stop()
+    live.wait(60)
+    live.rewind(live.save().name)
+    page.look()
+    assert [row["id"] for row in page.board.runs] == ["live", live.run_dir.name]
+    assert page.board.choice["focus"] == live.run_dir.name
 
 
 def test_the_run_in_focus_stays_when_it_ends_and_others_begin(live, folder):
@@ -230,6 +266,111 @@ def test_a_trainer_shows_its_own_run_before_it_began_too(tmp_path):
     assert [row["id"] for row in page.look().board.runs] == ["run"]
     assert page.panel.state["steerable"]
     trainer.close()
+
+
+class Messages(list):
+    """What a component sends to its page."""
+
+    def __init__(self, component, monkeypatch):
+        monkeypatch.setattr(type(component), "send", lambda each, content: self.append(content))
+
+    def curves(self):
+        (packed,) = self[-1]["buffers"]
+        return unpacked(SimpleNamespace(curves=packed, outline=self[-1]["outline"]))
+
+
+def test_a_part_that_a_panel_looks_at_comes_in_full_and_grows_with_the_run(tmp_path, monkeypatch):
+    monkeypatch.setattr(details_module, "SHARE", 1e9)  # at once
+    rows = [(step, float(step % 7)) for step in range(10_000)]
+    run = make_run(tmp_path, rows=rows)
+    page = Page(tmp_path)
+    assert len(unpacked(page.panel)["episode_return"][0]) <= 1000
+    sent = Messages(page.panel, monkeypatch)
+    page.say("window", low=2000.5, high=2400.0)
+    assert (sent[-1]["kind"], sent[-1]["view"], sent[-1]["low"], sent[-1]["high"]) == ("window", "here", 2000.5, 2400.0)
+    expected = np.array(rows[2000:2402], "<f4").T
+    np.testing.assert_array_equal(sent.curves()["episode_return"], expected)
+    page.say("window", low=9990.0, high=1e18)
+    page.look()
+    assert len(sent) == 2  # what does not grow is not read again
+    with (run.path / "metrics.jsonl").open("a") as file:
+        file.write('{"steps": 10000, "episode_return": 1.5}\n')
+    page.look()
+    assert [part[-1] for part in sent.curves()["episode_return"]] == [10000.0, 1.5]
+    page.say("window", low=None, high=None)
+    page.look()
+    assert len(sent) == 3
+
+
+def test_a_part_of_the_compared_curves_comes_in_full(tmp_path, monkeypatch):
+    for name, sign in (("up", 1.0), ("down", -1.0)):
+        make_run(tmp_path, name, [(step, sign * step) for step in range(5000)])
+    page = Page(tmp_path)
+    page.choose(kind="compare", runs=["up", "down"], on=True)
+    sent = Messages(page.board, monkeypatch)
+    page.choose(kind="part", low=100.0, high=110.0)
+    assert (sent[-1]["kind"], sent[-1]["metric"]) == ("part", "episode_return")
+    curves = sent.curves()
+    assert list(curves) == ["up", "down"]
+    np.testing.assert_array_equal(curves["down"], [np.arange(99, 112), -np.arange(99, 112)])
+
+
+def test_groups_are_compared_as_in_a_notebook(tmp_path):
+    for rate in (0.1, 0.2):
+        for seed in range(3):
+            make_run(tmp_path, f"{rate}-{seed}", rising(100 * rate + seed), seed=seed, learning_rate=rate)
+    names = [f"{rate}-{seed}" for rate in (0.1, 0.2) for seed in range(3)]
+    page = Page(tmp_path)
+    page.choose(kind="compare", runs=names, on=True)
+    assert list(page.plots) == []
+    page.choose(kind="group", on=True)
+    (plots,) = page.plots
+    expected = wb.compare(tmp_path, metric="episode_return")
+    assert (plots.page["title"], plots.page["subtitle"]) == expected.headline
+    assert [group["label"] for group in plots.page["groups"]] == expected.groups
+    assert len(expected.groups) == 2
+    assert plots.page["html"] == expected.html()
+    page.look()
+    assert list(page.plots) == [plots]  # it is not drawn anew for nothing
+    page.choose(kind="metric", name="seconds")
+    assert page.plots[0].page["title"] != plots.page["title"]
+    page.choose(kind="group", on=False)
+    assert (list(page.plots), page.board.choice["remark"]) == ([], None)
+
+
+def test_why_runs_cannot_be_compared_is_told(tmp_path):
+    make_run(tmp_path, "here", rising(1), env="CartPole-v1", algorithm="ppo")
+    make_run(tmp_path, "there", rising(1), env="Pendulum-v1", algorithm="sac")
+    page = Page(tmp_path)
+    page.choose(kind="compare", runs=["here", "there"], on=True)
+    page.choose(kind="group", on=True)
+    assert "no environment was run by every group" in page.board.choice["remark"]
+    assert list(page.plots) == []
+
+
+def test_an_analysis_that_was_overtaken_is_not_shown(tmp_path):
+    for name in ("a", "b", "c"):
+        make_run(tmp_path, name, rising(1), seed=name)
+    page = Page(tmp_path)
+    comparison = page.dashboard._comparison
+    comparison.grouped = True
+    comparison.tick("abc", on=True)
+    late = comparison.ask(page.dashboard._folder.entries)
+    page.choose(kind="compare", runs=["c"], on=False)
+    asyncio.run(comparison.analyse(*late))
+    assert page.plots[0].page["subtitle"] == comparison.page["subtitle"] == "2 runs in 1 group"
+
+
+def test_many_runs_are_ticked_and_the_last_ten_are_drawn(tmp_path):
+    names = [f"{number:03}" for number in range(comparison_module.MOST + 5)]
+    for name in names:
+        make_run(tmp_path, name, rising(1))
+    page = Page(tmp_path)
+    page.choose(kind="compare", runs=names, on=True)
+    assert page.board.choice["compared"] == names[5:]
+    assert [name for name, _ in page.board.outline] == names[-comparison_module.DRAWN :]
+    page.choose(kind="compare", runs=names[:-1], on=False)
+    assert page.board.choice["compared"] == names[-1:]
 
 
 def test_what_does_not_change_is_not_sent(folder):

@@ -229,3 +229,44 @@ def test_changes_of_a_schedule_do_not_grow_without_bound(tmp_path):
         assert fewest < len(changes) < most
         assert (changes[0]["old"], changes[-1]["new"]) == (0, 5_000)
         assert all(one["new"] == other["old"] for one, other in itertools.pairwise(changes))
+
+
+# Parts of it.
+
+
+def kept(directory, low, high):
+    """The rows of a part, by a way that reads everything: those inside, and one beyond either end."""
+    steps, losses = read_metrics(directory).series("loss")
+    inside = [index for index, at in enumerate(steps) if low <= at <= high]
+    first, last = (inside[0], inside[-1]) if inside else (len(steps), -1)
+    return steps[max(0, first - 1) : last + 2].tolist(), losses[max(0, first - 1) : last + 2].tolist()
+
+
+@pytest.mark.parametrize(("low", "high"), [(200, 300), (0, 150), (950, 1e18), (995, 996.5), (0, 1e18)])
+def test_a_part_holds_its_rows_and_one_beyond_either_end(tmp_path, low, high):
+    write(tmp_path, range(1, 1001), limit=1 << 16)
+    assert len(names(tmp_path)) > 5
+    found = journal.part(tmp_path, low, high)
+    assert (found["steps"].tolist(), found["loss"].tolist()) == kept(tmp_path, low, high)
+
+
+def test_a_part_leaves_out_what_was_taken_back_and_torn(tmp_path):
+    made = Journal()
+    made.open(tmp_path)
+    for steps in (1, 2, 3, 4, 5):
+        made.write({"steps": steps, "loss": 1.0})
+    made.write({"resumed_at": 3})
+    made.write({"change": {"steps": 3, "name": "clip", "old": 1, "new": 2}})
+    for steps in (4, 6):
+        made.write({"steps": steps, "loss": 2.0, "kl": 0.5})
+    made.close()
+    with (tmp_path / journal.FILE).open("a") as file:
+        file.write('{"kl": 0.25, "steps": 7}\n{"steps": 8, "lo')
+    found = journal.part(tmp_path, 3, 7)
+    assert found["steps"].tolist() == [2, 3, 4, 6, 7]
+    assert [str(each) for each in found["loss"]] == ["1.0", "1.0", "2.0", "2.0", "nan"]
+    assert [str(each) for each in found["kl"]] == ["nan", "nan", "0.5", "0.5", "0.25"]
+
+
+def test_a_part_of_what_does_not_exist_is_empty(tmp_path):
+    assert journal.part(tmp_path, 0, 1)["steps"].tolist() == []

@@ -100,7 +100,7 @@ def test_a_process_that_is_there_goes_on(tmp_path, state):
     assert read_status(tmp_path).state == state
 
 
-@pytest.mark.skipif(module._began(os.getpid()) is None, reason="only Linux tells when a process began")
+@pytest.mark.skipif(module.process_began(os.getpid()) is None, reason="only Linux tells when a process began")
 def test_another_process_of_the_same_number_is_not_it(tmp_path):
     write(tmp_path, **here() | {"began": 1}, state="running")
     assert read_status(tmp_path).state == "lost"

@@ -142,7 +142,7 @@ def page(shown: Shown) -> str:
 <style>
 body {{ display: flex; justify-content: center; margin: 24px 16px; background: #ffffff; }}
 @media (prefers-color-scheme: dark) {{ body {{ background: #111111; }} }}
-{_stylesheet()}
+{stylesheet()}
 </style>
 </head>
 <body>
@@ -192,18 +192,23 @@ def content(shown: Shown) -> dict[str, Any]:
 
 
 @cache
-def javascript() -> str:
-    """Return the page's code with BokehJS inside it, as bokeh's own package brings it."""
+def javascript(library: str | None = None) -> str:
+    """Return the page's code.
+
+    Args:
+        library: JavaScript that sets `this.Bokeh`; BokehJS itself if None, as bokeh's own package brings it.
+    """
     import bokeh
     from bokeh.util.paths import bokehjs_path
 
-    library = (bokehjs_path() / "js" / "bokeh.min.js").read_text(encoding="utf-8")
+    library = library or (bokehjs_path() / "js" / "bokeh.min.js").read_text(encoding="utf-8")
     code = (STATIC / "plots.js").read_text(encoding="utf-8")
     return code.replace("BOKEH_VERSION", bokeh.__version__).replace("/* BOKEH */", library)
 
 
 @cache
-def _stylesheet() -> str:
+def stylesheet() -> str:
+    """Return the page's style."""
     return (STATIC / "plots.css").read_text(encoding="utf-8")
 
 
@@ -217,7 +222,7 @@ def _widget() -> Any:
         """Live plots; all that they show is in `page`."""
 
         _esm = javascript()
-        _css = _stylesheet()
+        _css = stylesheet()
         page = traitlets.Dict().tag(sync=True)
 
     return Plots

@@ -18,7 +18,7 @@ from workbench.training.metrics import Metrics, read_metrics
 from workbench.training.overview import Curves, Overview
 from workbench.training.status import Status, read_status
 
-DEPTH = 3
+DEPTH = 4
 """Folders below the one that is searched in which runs are found."""
 
 NEEDED = ("env", "algorithm")

@@ -121,9 +121,10 @@ def sweep(
     kept.begin(source, tasks)
     batch = Batch(path, tasks)
     left = [task for task in tasks if _state(kept.end_of(task)) != "done"]
-    Runner(source, kept, declared, workers, timeout, retries).run(left, report or _Printer(len(tasks), len(left)))
-    if (left or not (path / SUMMARY).exists()) and batch.summarise() is None and report is None:
-        print(f"the summary could not be made; {path / SUMMARY} says why")
+    with kept.executing():
+        Runner(source, kept, declared, workers, timeout, retries).run(left, report or _Printer(len(tasks), len(left)))
+        if (left or not (path / SUMMARY).exists()) and batch.summarise() is None and report is None:
+            print(f"the summary could not be made; {path / SUMMARY} says why")
     return batch
 
 

@@ -2,6 +2,7 @@
 
 batches/NAME/
 batch.json                    the notebook's fingerprint, and the parameters of every task
+process.json                  who executes it; gone when that has ended
 0000-learning_rate=0.01-.../
 notebook.ipynb              as it was executed, also of one that failed
 runs/                       where its trainers keep their runs
@@ -11,10 +12,14 @@ results.parquet               a row a result: parameters, state, what came out
 summary.ipynb
 """
 
+import contextlib
 import hashlib
 import json
 import math
+import os
 import shutil
+import socket
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,10 +28,12 @@ from workbench.analysis.runs import find_runs
 from workbench.batches.plan import Task
 from workbench.errors import InputError
 from workbench.training.files import write_json
+from workbench.training.status import process_began
 
 if TYPE_CHECKING:
     import pandas
 
+PROCESS = "process.json"
 BATCH, TASK, NOTEBOOK, RUNS, RESULT = "batch.json", "task.json", "notebook.ipynb", "runs", "result"
 RESULTS, SUMMARY = "results.parquet", "summary.ipynb"
 FINAL = ("episode_return", "evaluation_return", "episode_length", "steps_per_second")
@@ -89,6 +96,16 @@ class BatchFolder:
         except ValueError as error:
             raise InputError(f"folder={str(self.path)!r} has no readable {BATCH} ({error}); remove it.") from error
         return found
+
+    @contextlib.contextmanager
+    def executing(self) -> Iterator[None]:
+        """Say that this process executes the batch, as long as the block takes."""
+        pid = os.getpid()
+        write_json(self.path / PROCESS, {"host": socket.gethostname(), "pid": pid, "began": process_began(pid) or 0})
+        try:
+            yield
+        finally:
+            (self.path / PROCESS).unlink(missing_ok=True)
 
     def of(self, task: Task) -> Path:
         """Return the folder of a task."""

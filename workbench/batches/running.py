@@ -15,6 +15,7 @@ from typing import Any
 
 from workbench.batches.folder import NOTEBOOK, RESULT, RUNS, BatchFolder, End
 from workbench.batches.plan import Parameters, Task
+from workbench.training.interrupts import stop_on_termination
 from workbench.training.layout import RUNS_VARIABLE
 
 OUTPUT = "output"
@@ -58,8 +59,9 @@ class Runner:
         self._stopping = False
 
     def run(self, tasks: list[Task], report: Report) -> None:
-        """Execute `tasks`; what is interrupted is still to be done."""
-        with ThreadPoolExecutor(self._workers, thread_name_prefix="workbench-batch") as pool:
+        """Execute `tasks`; what is interrupted, by Ctrl-C or SIGTERM, is still to be done."""
+        names = "workbench-batch"
+        with stop_on_termination(_interrupt), ThreadPoolExecutor(self._workers, thread_name_prefix=names) as pool:
             try:
                 for future in [pool.submit(self._execute, task, report) for task in tasks]:
                     future.result()
@@ -147,6 +149,10 @@ class Runner:
             processes = list(self._processes)
         for process in processes:
             _end(process)
+
+
+def _interrupt() -> None:
+    raise KeyboardInterrupt
 
 
 def _end(process: "subprocess.Popen[bytes]") -> None:

@@ -2,18 +2,23 @@
 
   workbench sweep train.ipynb --grid learning_rate=1e-3,3e-3 --grid clip=0.1,0.2 --seeds 5
 
-Values are read as Python reads them: numbers, True, False, None; anything else
-is text. A batch that was interrupted goes on when the same command is given
+Values are read as Python reads them: numbers, True, False, None; 0..4 stands
+for 0,1,2,3,4; anything else is text. A batch that was interrupted goes on when the same command is given
 again with its --folder. The exit code is 1 if a task failed.
 """
 
 import argparse
 import ast
+import re
 from typing import Any
 
 from workbench.commands.output import INTERRUPTED, print_json, shown
 from workbench.commands.settings import add_flags, flag, from_flags, option
 from workbench.errors import InputError
+
+RANGE = re.compile(r"([+-]?\d+)\.\.([+-]?\d+)")
+LONGEST = 10_000
+"""Numbers of a range, at most."""
 
 SETTINGS = (
     option("seeds", int, "how many, for the notebook's parameter `seed`; left out, none is passed", low=1),
@@ -66,7 +71,22 @@ def parsed(text: str) -> tuple[str, list[Any]]:
     name, separator, values = text.partition("=")
     if not (name.isidentifier() and separator and values):
         raise InputError(f"--grid={text!r} names no values; write NAME=VALUE,VALUE.")
-    return name, [_value(each) for each in values.split(",")]
+    return name, [value for each in values.split(",") for value in _values(each)]
+
+
+def _values(text: str) -> list[Any]:
+    """Return what `text` stands for: a value, or the whole numbers of a range.
+
+    Raises:
+        InputError: If it is a range of too many, or of none.
+    """
+    ends = RANGE.fullmatch(text)
+    if ends is None:
+        return [_value(text)]
+    low, high = map(int, ends.groups())
+    if not 0 <= high - low < LONGEST:
+        raise InputError(f"--grid holds {text!r}; write a range upwards, of at most {LONGEST} numbers.")
+    return list(range(low, high + 1))
 
 
 def _value(text: str) -> Any:

@@ -8,11 +8,12 @@ from workbench.errors import InputError
 INSTALL = "the dashboard needs Panel; install it: pip install 'rl-workbench[lab]'."
 
 
-def dashboard(source: Any = "runs") -> Any:
+def dashboard(source: Any = "runs", *, batches: bool = False) -> Any:
     """Show the runs of a folder, or a trainer's: as a notebook cell's value, or by `panel serve` (call `.servable()`).
 
     Args:
-        source: A folder that holds runs, a run directory, or a `Trainer`.
+        source: A folder that holds runs, a run directory, or a `Trainer`; a run is shown with its branches.
+        batches: Whether notebooks may be executed from it: whoever sees the page may then do so.
 
     Returns:
         A Panel viewer; it follows the runs while it is shown, and steers those whose trainers listen.
@@ -24,12 +25,14 @@ def dashboard(source: Any = "runs") -> Any:
     import panel
 
     from workbench.dashboards.app import Dashboard
+    from workbench.dashboards.batches import batches_of
 
     run_dir = getattr(source, "run_dir", None)
     if run_dir is None and not Path(source).is_dir():
         raise InputError(f"source={str(source)!r} is no folder; pass one that holds runs, such as runs, or a trainer.")
     panel.extension(inline=True)  # in a notebook: nothing comes from a network
-    return Dashboard(Path(source if run_dir is None else run_dir))
+    folder = Path(source if run_dir is None else run_dir)
+    return Dashboard(folder, batches_of(folder) if batches else None)
 
 
 def needs_panel() -> None:

@@ -1,4 +1,4 @@
-"""The two parts of the dashboard's page: the table of runs, and a run's panel, which is the notebook's own."""
+"""The parts of the dashboard's page: the table of runs, and, each the notebook's own, plots and the panel of a run."""
 
 import asyncio
 from collections.abc import Callable
@@ -9,6 +9,7 @@ import panel as pn
 import param
 
 from workbench import ui
+from workbench.analysis.display import javascript, stylesheet
 
 STATIC = Path(ui.__file__).parent / "static"
 
@@ -24,6 +25,16 @@ class Board(pn.custom.AnyWidgetComponent):  # type: ignore[misc]
     choice = param.Dict(default={})
     outline = param.List()
     curves = param.Bytes(default=b"")
+    batches = param.Dict(default={})
+    spoken = param.Boolean(default=False)
+
+
+class Plots(pn.custom.AnyWidgetComponent):  # type: ignore[misc]
+    """The plots of an analysis, by the code of a notebook's, over the BokehJS that the page has."""
+
+    _esm = javascript("this.Bokeh = globalThis.Bokeh;")
+    _stylesheets = [stylesheet()]  # noqa: RUF012
+    page = param.Dict(default={})
 
 
 class RunPanel(pn.custom.AnyWidgetComponent):  # type: ignore[misc]
@@ -39,6 +50,7 @@ class RunPanel(pn.custom.AnyWidgetComponent):  # type: ignore[misc]
     marks = param.List()
     left = param.List()
     left_curves = param.Bytes(default=b"")
+    spoken = param.Boolean(default=False)
 
 
 def change(component: Any, **traits: Any) -> None:

@@ -1,6 +1,7 @@
 """The runs of a folder as they are now, read again only where something changed; all pages that show it share one."""
 
 import dataclasses
+import glob
 import logging
 import math
 import threading
@@ -14,6 +15,7 @@ import numpy as np
 from workbench.analysis.runs import Run, find_runs
 from workbench.dashboards.recorded import title
 from workbench.errors import InputError
+from workbench.training.layout import RUN
 from workbench.training.overview import Overview
 from workbench.training.status import ACTIVE, FILE, Status
 
@@ -87,11 +89,16 @@ class Folder:
         self._lock = threading.Lock()
         self._next_look = self._next_search = -math.inf
 
-    def look(self, seconds: float) -> None:
-        """Bring the entries up to date; read the returns of runs for at most so many seconds, and go on next time."""
+    def look(self, seconds: float, *, search: bool = False) -> None:
+        """Bring the entries up to date.
+
+        Args:
+            seconds: To read the returns of runs in; it goes on with them next time.
+            search: Whether to look for new runs now; else every few seconds.
+        """
         with self._lock:
             now = time.monotonic()
-            if now >= self._next_search:
+            if search or now >= self._next_search:
                 self._search()
                 self._next_search = time.monotonic() + SEARCH
             if now >= self._next_look:
@@ -114,11 +121,20 @@ class Folder:
 
     def _search(self) -> None:
         try:
-            found = find_runs(self.path)
+            found = [run for place in _family(self.path) for run in find_runs(place)]
         except (InputError, OSError):  # it went, or is not there yet
             found = []
         known = self.entries
+        found.sort(key=lambda run: str(run.description.get("created")))
         self.entries = {run.name: _renewed(known.get(run.name), run) for run in found}
+
+
+def _family(path: Path) -> list[Path]:
+    """Return where to look for runs: in `path`, and if that is a run itself, in its branches beside it."""
+    if not (path / RUN).is_file():
+        return [path]
+    stem = path.name.partition("@")[0]
+    return [path, *(each for each in sorted(path.parent.glob(f"{glob.escape(stem)}@*")) if each != path)]
 
 
 def _renewed(entry: Entry | None, run: Run) -> Entry:

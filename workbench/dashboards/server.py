@@ -7,13 +7,16 @@ page of this server. And nothing is shown, and nobody steered, without the token
 import contextlib
 import secrets
 import socket
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import panel as pn
 
-from workbench.dashboards.app import Dashboard
+from workbench.dashboards.app import FIRST, Dashboard
+from workbench.dashboards.batches import batches_of
+from workbench.dashboards.folder import folder_at
 from workbench.errors import InputError
 from workbench.training.interrupts import stop_on_termination
 
@@ -33,13 +36,14 @@ REFUSED = (
 
 def page(folder: Path, token: str) -> Callable[[], Any]:
     """Return what makes the page of one visitor: the dashboard, or without the token a refusal."""
+    batches = batches_of(folder)
 
     def made() -> Any:
         given = pn.state.session_args.get(TOKEN, [b""])[0]
         if not secrets.compare_digest(given, token.encode()):
             return pn.pane.HTML(REFUSED, sizing_mode="stretch_width")
         pn.extension(raw_css=[STYLE])
-        return Dashboard(folder)
+        return Dashboard(folder, batches)
 
     return made
 
@@ -60,6 +64,8 @@ def serve(folder: Path, address: str, port: int, token: str, *, show: bool, read
     """
     names = _names(address)
     port = _free(address, port)
+    shared = folder_at(folder)  # pages find it read, or being read, while the browser still fetches their code
+    threading.Thread(target=shared.look, args=(FIRST,), daemon=True).start()
     server = pn.io.server.get_server(
         page(folder, token),
         port=port,

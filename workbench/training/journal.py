@@ -17,6 +17,9 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import IO, Any, TextIO
 
+import numpy as np
+import numpy.typing as npt
+
 from workbench.errors import RunDirectoryError
 from workbench.training.files import sync_folder, write_file
 from workbench.training.rows import Table, coalesced, is_total
@@ -29,7 +32,11 @@ SEGMENTS = 16
 LIMIT = 128 << 20
 """Bytes of all files together, where none are asked for."""
 
+BEGIN = '{"steps": '
+"""Of a row, as it is written here."""
+
 Entry = dict[str, Any]
+Float64 = npt.NDArray[np.float64]
 
 
 def segments(directory: Path) -> list[Path]:
@@ -84,6 +91,48 @@ def after(directory: Path, number: int, offset: int) -> list[Entry] | None:
             return None
         files[0].seek(offset)
         return [entry for file in files for entry in entries(file)]
+
+
+def part(directory: Path, low: float, high: float) -> dict[str, Float64]:
+    """Return the rows of a run from `low` to `high` environment steps, and one beyond either end; also while it writes.
+
+    Of rows that lie elsewhere only the steps are read, so that a part costs little more than what it holds.
+
+    Returns:
+        [N] by name, nan where a row lacks one; `steps` rises.
+    """
+    table = Table()
+    none = math.nan, ""
+    before = beyond = none
+    with contextlib.ExitStack() as stack:
+        for line in itertools.chain.from_iterable(_opened(directory, stack)):
+            steps = _steps(line)
+            entry = {} if steps < low or steps > high else next(entries((line,)), {})
+            steps = entry.pop("steps", steps)
+            if steps < low:
+                before = steps, line
+            elif steps > high:
+                beyond = beyond if beyond[1] else (steps, line)
+            elif "resumed_at" in entry:
+                mark = entry["resumed_at"]
+                table.rewind(mark)
+                before, beyond = (each if each[0] <= mark else none for each in (before, beyond))
+            elif not math.isnan(steps):
+                table.append(steps, entry)
+    for entry in entries((before[1],)):
+        for name, values in table.columns.items():
+            values.insert(0, entry.get(name, math.nan))
+    for entry in entries((beyond[1],)):
+        table.append(entry.pop("steps"), entry)
+    return {name: np.array(values) for name, values in table.columns.items()}
+
+
+def _steps(line: str) -> float:
+    """Return the steps of a row without reading it all; nan of a line that says something else, or otherwise."""
+    try:
+        return float(line[len(BEGIN) : line.index(",", len(BEGIN))]) if line.startswith(BEGIN) else math.nan
+    except ValueError:
+        return math.nan
 
 
 def _opened(directory: Path, stack: contextlib.ExitStack, number: int = 0) -> list[TextIO]:

@@ -69,7 +69,7 @@ class Heartbeat:
         self._about: dict[str, Any] = {
             "host": socket.gethostname(),
             "pid": pid,
-            "began": _began(pid) or 0,
+            "began": process_began(pid) or 0,
             "notebook": _notebook(),
         }
 
@@ -130,16 +130,26 @@ def _alive(status: Status) -> bool:
     """Tell whether the process of a run is there; of another machine's, whether it was heard lately, or is paused."""
     if status.host != socket.gethostname():
         return status.state == "paused" or time.time() - status.heard < SILENCE
+    return is_running(status.pid, status.began)
+
+
+def is_running(pid: int, began: int) -> bool:
+    """Tell whether a process of this machine is there, and is the one that began then: numbers are given again.
+
+    Args:
+        pid: Its number.
+        began: As `process_began` said of it; 0 if that is not known.
+    """
     try:
-        os.kill(status.pid, 0)
+        os.kill(pid, 0)
     except PermissionError:  # somebody else's
         return True
     except (ProcessLookupError, OverflowError):
         return False
-    return _began(status.pid) in (status.began, None)
+    return process_began(pid) in (began, None)
 
 
-def _began(pid: int) -> int | None:
+def process_began(pid: int) -> int | None:
     """Return when a process began, in clock ticks since the system's start; None where Linux's /proc is missing."""
     try:
         content = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")

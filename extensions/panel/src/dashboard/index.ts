@@ -4,6 +4,7 @@ import { element, mark, write } from "../dom";
 import { speaking } from "../speaking";
 import { isDark, readTheme, watchTheme } from "../theme";
 import { about } from "./about";
+import { batches } from "./batch";
 import type { Command, Model } from "./model";
 import { overlay } from "./overlay";
 import { table } from "./table";
@@ -30,7 +31,8 @@ function render({ model: given, el }: { model: Model; el: HTMLElement }): () => 
   const runs = table(model, filter, send);
   const description = about();
   const compare = overlay(model, () => theme, send);
-  root.append(element("header", { class: "wbp-header" }, element("div", { class: "wbp-title" }, folder, count), filter), runs.root, compare.root, description.root);
+  const batch = batches(model, send);
+  root.append(element("header", { class: "wbp-header" }, element("div", { class: "wbp-title" }, folder, count), filter), runs.root, description.root, batch.root, compare.root);
   el.append(root);
 
   const retheme = () => {
@@ -53,6 +55,7 @@ function render({ model: given, el }: { model: Model; el: HTMLElement }): () => 
     ["change:sparks", runs.update],
     ["change:choice", onChoice],
     ["change:curves", compare.update],
+    ["change:batches", batch.update],
   ];
   for (const [event, listener] of listeners) model.on(event, listener);
   const unwatch = watchTheme(() => requestAnimationFrame(retheme));
@@ -61,6 +64,7 @@ function render({ model: given, el }: { model: Model; el: HTMLElement }): () => 
   requestAnimationFrame(() => {
     retheme();
     onChoice();
+    batch.update();
   });
   return () => {
     for (const [event, listener] of listeners) model.off(event, listener);

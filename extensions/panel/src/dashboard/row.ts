@@ -57,7 +57,7 @@ export function tableRow(id: string, focus: () => void, tick: (on: boolean) => v
   return {
     root,
     focus: () => name.focus(),
-    update(row: Row, points: number[], focused: boolean, place: number): void {
+    update(row: Row, points: number[], focused: boolean, ticked: boolean, place: number): void {
       mark(root, "data-state", row.state);
       mark(root, "aria-current", focused ? "true" : null);
       write(state, word(row));
@@ -70,11 +70,11 @@ export function tableRow(id: string, focus: () => void, tick: (on: boolean) => v
       write(rate, compact(row.steps_per_second));
       write(value, score(row.episode_return));
       line.show(points);
-      if (wanted === null || wanted === place >= 0) {
+      if (wanted === null || wanted === ticked) {
         wanted = null;
-        box.checked = place >= 0;
+        box.checked = ticked;
       }
-      root.style.setProperty("--wbd-colour", place >= 0 ? colour(place) : "transparent");
+      root.style.setProperty("--wbd-colour", place >= 0 ? colour(place) : "var(--wbp-text-3)");
     },
     /** Say anew how long ago it was heard. */
     age(row: Row, now: number): void {

@@ -1,7 +1,7 @@
 // The table of runs: sorted by its heads, filtered by words, walked through by arrow keys.
 
 import { element, mark } from "../dom";
-import type { Command, Model, Row } from "./model";
+import { drawn, type Command, type Model, type Row } from "./model";
 import { arranged, type Key, type Order } from "./order";
 import { tableRow } from "./row";
 
@@ -23,8 +23,9 @@ export function table(model: Model, filter: HTMLInputElement, send: (command: Co
   const order: Order = { key: null, descending: false, filter: "" };
   const rows = new Map<string, ReturnType<typeof tableRow>>();
   const body = element("tbody");
+  const all = element("input", { type: "checkbox", class: "wbd-box", "aria-label": "compare all that the table shows", "data-testid": "compare-all" });
   const heads = HEADS.map(([key, label, style]) => head(key, label, style));
-  const root = element("div", { class: "wbd-table" }, element("table", {}, element("thead", {}, element("tr", {}, element("td", { class: "wbd-tick" }), ...heads)), body));
+  const root = element("div", { class: "wbd-table" }, element("table", {}, element("thead", {}, element("tr", {}, element("td", { class: "wbd-tick" }, all), ...heads)), body));
   const none = element("p", { class: "wbd-none" });
   root.append(none);
   filter.addEventListener("input", () => {
@@ -32,6 +33,7 @@ export function table(model: Model, filter: HTMLInputElement, send: (command: Co
     update();
   });
   body.addEventListener("keydown", walk);
+  all.addEventListener("change", () => send({ kind: "compare", runs: arranged(model.get("runs"), order).map((row) => row.id), on: all.checked }));
   const timer = window.setInterval(tell, SECOND);
 
   function head(key: Key, label: string, style: string): HTMLElement {
@@ -59,7 +61,7 @@ export function table(model: Model, filter: HTMLInputElement, send: (command: Co
   }
 
   function made(id: string): ReturnType<typeof tableRow> {
-    const row = tableRow(id, () => send({ kind: "focus", run: id }), (on) => send({ kind: "compare", run: id, on }));
+    const row = tableRow(id, () => send({ kind: "focus", run: id }), (on) => send({ kind: "compare", runs: [id], on }));
     rows.set(id, row);
     return row;
   }
@@ -70,20 +72,23 @@ export function table(model: Model, filter: HTMLInputElement, send: (command: Co
   }
 
   function update(): void {
-    const all = model.get("runs");
     const { focus, compared } = model.get("choice");
     const sparks = model.get("sparks");
-    const shown = arranged(all, order);
-    const known = new Set(all.map((row) => row.id));
+    const shown = arranged(model.get("runs"), order);
+    const known = new Set(model.get("runs").map((row) => row.id));
+    const coloured = drawn(compared);
     for (const id of rows.keys()) if (!known.has(id)) rows.delete(id);
     const elements = shown.map((row: Row) => {
       const view = rows.get(row.id) ?? made(row.id);
-      view.update(row, sparks[row.id] ?? [], row.id === focus, compared.indexOf(row.id));
+      view.update(row, sparks[row.id] ?? [], row.id === focus, compared.includes(row.id), coloured.indexOf(row.id));
       return view.root;
     });
     const same = body.children.length === elements.length && elements.every((each, index) => body.children[index] === each);
     if (!same) body.replaceChildren(...elements); // Only then: it takes the focus away.
-    none.textContent = all.length === 0 ? "No run yet: it appears here when its training begins." : shown.length === 0 ? "No run fits." : "";
+    const ticked = shown.filter((row) => compared.includes(row.id)).length;
+    all.checked = ticked > 0 && ticked === shown.length;
+    all.indeterminate = ticked > 0 && ticked < shown.length;
+    none.textContent = known.size === 0 ? "No run yet: it appears here when its training begins." : shown.length === 0 ? "No run fits." : "";
     none.hidden = none.textContent === "";
     tell();
   }
