@@ -148,7 +148,33 @@ def test_a_notebook_opened_again_shows_the_last_picture_until_its_cell_runs(open
     lab.page.screenshot(path=artefacts / "panel-opened-again.png")
     lab.finish(0)
     lab.panel("stopped")
+    lab.page.evaluate("() => window.jupyterapp.shell.currentWidget.sessionContext.session.kernel.restart()")
+    lab.finish(0)
+    lab.panel("stopped")
+    lab.hook("toggle").click()  # it is the new kernel's panel
+    lab.panel("running")
+    lab.hook("stop").click()
+    lab.panel("stopped")
     still.wait_for(state="detached")
+
+
+def test_two_trainers_of_one_kernel_are_steered_each_by_its_own_panel(open_lab, server):
+    lab = shown(
+        open_lab(server, height=2600), "two.ipynb", "other = FakeTrainer(period=0.02)\nother", "print(other.steps)"
+    )
+    lab.run(1)
+    one, other = (lab.page.locator(".jp-OutputArea [data-testid=panel]").nth(place) for place in range(2))
+    other.get_by_test_id("panel-toggle").click()
+    lab.page.locator(".jp-OutputArea [data-testid=panel][data-status=running]").wait_for()
+    assert (one.get_attribute("data-status"), other.get_attribute("data-status")) == ("new", "running")
+    one.get_by_test_id("panel-toggle").click()
+    other.get_by_test_id("panel-stop").click()
+    lab.page.locator(".jp-OutputArea [data-testid=panel][data-status=stopped]").wait_for()
+    assert one.get_attribute("data-status") == "running"
+    steps = other.get_by_test_id("panel-steps").get_attribute("data-steps")
+    assert lab.finish(2) == f"{steps}\n"
+    one.get_by_test_id("panel-stop").click()
+    lab.page.locator(".jp-OutputArea [data-testid=panel][data-status=stopped]").nth(1).wait_for()
 
 
 def test_two_views_follow_one_trainer_and_a_closed_one_is_gone(open_lab, server):
