@@ -10,6 +10,9 @@ pytestmark = pytest.mark.browser
 SHOW = "from faketrainer import FakeTrainer\ntrainer = FakeTrainer(period={period})\ntrainer"
 TRAIN = "trainer.train(10**9)"
 RATE = "print(trainer.algorithm.learning_rate)"
+COSTS = """from workbench.ui.display import widget_of
+costs = widget_of(trainer)._pace._costs.values()
+print(sum(cost for cost in costs if cost is not None), sum(cost is None for cost in costs))"""
 WATCH = """() => {
   const root = document.querySelector('[data-testid="panel"]');
   const output = root.closest('.jp-OutputArea');
@@ -178,7 +181,7 @@ def test_two_trainers_of_one_kernel_are_steered_each_by_its_own_panel(open_lab, 
 
 
 def test_two_views_follow_one_trainer_and_a_closed_one_is_gone(open_lab, server):
-    lab = shown(open_lab(server), "views.ipynb", "trainer", "trainer.start(10**9)", "print('')")
+    lab = shown(open_lab(server), "views.ipynb", "trainer", "trainer.start(10**9)", "print('')", COSTS)
     lab.finish(1)
     lab.finish(2)
     running = lab.page.locator('[data-testid="panel"][data-status="running"]')
@@ -186,6 +189,11 @@ def test_two_views_follow_one_trainer_and_a_closed_one_is_gone(open_lab, server)
     lab.page.evaluate("() => window.jupyterapp.shell.currentWidget.content.widgets[1].model.clearExecution()")
     lab.page.wait_for_function("() => document.querySelectorAll('[data-testid=\"panel\"]').length === 1")
     lab.points(more_than=5)
+    shown_costs, hidden = lab.finish(
+        4
+    ).split()  # each page says what a drawing takes it, and when nobody looks any more
+    assert 0.0 < float(shown_costs) < 1.0
+    assert hidden == "1"
     lab.hook("stop").click()
     lab.panel("stopped")
 
