@@ -49,8 +49,8 @@ def dark_server_without_subshells(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def artefacts(tmp_path_factory):
-    """Where screenshots go: the folder named by WORKBENCH_ARTEFACTS, else a temporary one."""
-    folder = Path(os.environ.get("WORKBENCH_ARTEFACTS") or tmp_path_factory.mktemp("artefacts"))
+    """Where screenshots go: the folder named by TEST_ARTEFACTS, else a temporary one."""
+    folder = Path(os.environ.get("TEST_ARTEFACTS") or tmp_path_factory.mktemp("artefacts"))
     folder.mkdir(parents=True, exist_ok=True)
     return folder
 

@@ -2,8 +2,8 @@
 
 import asyncio
 import logging
+import threading
 from collections.abc import Iterable, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,7 @@ DRAWN = 10
 
 LOGGER = logging.getLogger(__name__)
 
-_analyst = ThreadPoolExecutor(1, thread_name_prefix="workbench-comparison")
+_analysing = threading.Lock()
 """One analysis at a time, whoever asks: each takes a core, and holoviews is made for one thread."""
 
 
@@ -96,7 +96,7 @@ class Comparison:
         """Compare runs off the event loop, and keep what comes out unless something else was asked for meanwhile."""
         # Not asyncio.to_thread: the thread would inherit Panel's document, which holoviews would draw into.
         loop = asyncio.get_running_loop()
-        page, remark = await loop.run_in_executor(_analyst, self._analysis, number, paths, metric)
+        page, remark = await loop.run_in_executor(None, self._analysis, number, paths, metric)
         if number == self._asked:
             self.page, self.remark = page, remark
 
@@ -104,10 +104,11 @@ class Comparison:
         from workbench.analysis.compare import compare
         from workbench.analysis.display import content
 
-        if number != self._asked:
-            return {}, None
         try:
-            return content(compare(paths, metric=metric)), None
+            with _analysing:
+                if number != self._asked:
+                    return {}, None
+                return content(compare(paths, metric=metric)), None
         except WorkbenchError as error:
             return {}, str(error)
         except Exception as error:  # whatever others' runs bring about belongs before whoever asked
