@@ -2,8 +2,8 @@
 
     python benchmarks/hour.py [--minutes 60] [--every 20] [--output benchmarks/results/hour.json]
 
-Sampled are the resident memory of the kernel and of the browser's processes, and of the page, each time after its
-garbage was collected, the bytes of its JavaScript objects and the number of its DOM nodes. Prints JSON. The notebook
+Sampled is the memory that the kernel, the page's renderer and the browser's other processes have to themselves, and
+of the page, each time after its garbage was collected, the bytes of its JavaScript objects and the number of its nodes. Prints JSON. The notebook
 notebooks/benchmarks/hour.ipynb draws it.
 """
 
@@ -37,14 +37,14 @@ STEPS = "() => Number(document.querySelector('[data-testid=\"panel-steps\"]').da
 
 
 def processes() -> dict[str, list[psutil.Process]]:
-    """Return the kernel, and the browser's processes, among those that this one began."""
-    found: dict[str, list[psutil.Process]] = {"kernel": [], "browser": []}
+    """Return the kernel, the page's renderer, and the browser's other processes, of those that this one began."""
+    found: dict[str, list[psutil.Process]] = {"kernel": [], "renderer": [], "browser": []}
     for each in psutil.Process().children(recursive=True):
         line = " ".join(each.cmdline())
         if "ipykernel" in line:
             found["kernel"].append(each)
         elif "chrom" in line:
-            found["browser"].append(each)
+            found["renderer" if "--type=renderer" in line else "browser"].append(each)
     return found
 
 
@@ -52,12 +52,11 @@ def sample(page: Page, session: CDPSession, began: float) -> dict[str, float]:
     """Return what may grow."""
     session.send("HeapProfiler.collectGarbage")
     metrics = {each["name"]: each["value"] for each in session.send("Performance.getMetrics")["metrics"]}
-    resident = {name: sum(each.memory_info().rss for each in family) for name, family in processes().items()}
+    own = {name: sum(each.memory_full_info().uss for each in family) for name, family in processes().items()}
     return {
         "seconds": time.monotonic() - began,
         "steps": page.evaluate(STEPS),
-        "kernel_bytes": resident["kernel"],
-        "browser_bytes": resident["browser"],
+        **{f"{name}_bytes": taken for name, taken in own.items()},
         "heap_bytes": metrics["JSHeapUsedSize"],
         "nodes": metrics["Nodes"],
         "listeners": metrics["JSEventListeners"],
