@@ -3,8 +3,8 @@
     python benchmarks/hour.py [--minutes 60] [--every 20] [--output benchmarks/results/hour.json]
 
 Sampled is the memory that the kernel, the page's renderer and the browser's other processes have to themselves, and
-of the page, each time after its garbage was collected, the bytes of its JavaScript objects and the number of its nodes. Prints JSON. The notebook
-notebooks/benchmarks/hour.ipynb draws it.
+of the page, each time after its garbage was collected, the bytes of its JavaScript objects and the number of its
+nodes. Prints JSON. The notebook notebooks/benchmarks/panel.ipynb draws it.
 """
 
 import argparse
