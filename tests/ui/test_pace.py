@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from workbench.ui import pace as pacing
-from workbench.ui.pace import LONGEST, MOST, SHARE, VIEWS_REMEMBERED, WAITING, WINDOW, Pace
+from workbench.ui.pace import LONGEST, MOST, RESTED, SHARE, VIEWS_REMEMBERED, WAITING, WINDOW, Pace
 
 CORES = 4
 SHARING = """
@@ -93,6 +93,17 @@ def test_the_use_of_the_cores_is_measured_over_a_while(clock):
     clock.go(WINDOW / 2, 0.0)
     assert pace.pause() > 0
     clock.go(WINDOW / 2, 0.0)
+    assert pace.pause() == 0
+
+
+def test_a_rest_says_nothing_of_the_training_that_comes(clock):
+    pace = Pace()
+    pace.hear("page", 0.001)
+    busy(clock, pace)
+    assert pace.pause() > 0
+    clock.go(RESTED + 0.1, 0.0)
+    assert pace.pause() > 0
+    clock.go(WINDOW, 0.0)
     assert pace.pause() == 0
 
 

@@ -27,6 +27,9 @@ LONGEST = 2.0
 WINDOW = 0.5
 """Seconds over which the use of the cores is measured, at least."""
 
+RESTED = LONGEST + 1.0
+"""Seconds without a question after which training must have rested meanwhile: what was found before stands."""
+
 VIEWS_REMEMBERED = 16
 
 
@@ -60,7 +63,9 @@ class Pace:
     def _cores_are_scarce(self) -> bool:
         now, used, idled = time.monotonic(), time.process_time(), waited()
         elapsed = now - self._since[0]
-        if elapsed >= WINDOW:
+        if elapsed > RESTED:
+            self._since = now, used, idled
+        elif elapsed >= WINDOW:
             _, used_before, idled_before = self._since
             self._since = now, used, idled
             wants_all = used - used_before > MOST * processors() * elapsed

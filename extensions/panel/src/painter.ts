@@ -1,6 +1,7 @@
 // When a view is drawn: once a frame, all that changed, and only while somebody may see it. What it costs is measured.
 
-const RECENT = 9; // drawings whose median is the cost: the first ones, and a machine's hiccups, say little
+const RECENT = 12; // drawings of which the mean is the cost
+const USUAL = 2 / 3; // of them, the cheapest: the first one, and a machine's hiccups, say little
 const WORTH = 2; // times the cost that was told last, or a part of it, is a change worth telling: each message has JupyterLab draw, too
 
 /** Tell `told` what a drawing costs the page's thread, in seconds, whenever that changes much; null while nobody looks. */
@@ -34,8 +35,11 @@ export function painter(root: Element, told: (cost: number | null) => void) {
     costs = [...costs, (performance.now() - began) / 1000].slice(-RECENT);
     look();
   };
-  const median = () => [...costs].sort((a, b) => a - b)[(costs.length - 1) >> 1] ?? 0;
-  const look = () => tell(onScreen && document.visibilityState === "visible" ? median() : null);
+  const usual = () => {
+    const counted = [...costs].sort((a, b) => a - b).slice(0, Math.ceil(USUAL * costs.length));
+    return counted.reduce((sum, each) => sum + each, 0) / Math.max(1, counted.length);
+  };
+  const look = () => tell(onScreen && document.visibilityState === "visible" ? usual() : null);
   const observer = new IntersectionObserver((entries) => {
     onScreen = entries.at(-1)?.isIntersecting ?? false;
     look();
