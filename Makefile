@@ -88,7 +88,7 @@ learning: $(WHOLE) ## run the tests that train agents to their goals
 
 browser: $(WHOLE) ## run the tests in a real JupyterLab, in the system's Chromium
 	@sh .ci/chromium
-	$(BIN)/python -m pytest -m browser $(APART) loadfile
+	$(BIN)/python -m pytest -m browser
 
 docs: $(WHOLE) ## build the site into docs/_build/html
 	$(BIN)/python -m sphinx -W --keep-going -b html docs docs/_build/html
