@@ -109,8 +109,14 @@ def test_changes_are_marked_and_listed(open_lab, server, artefacts):
 
 def test_a_run_is_saved_stepped_and_rewound(open_lab, server, artefacts):
     lab = shown(
-        open_lab(server), "rewound.ipynb", REAL, "trainer.start(10**9)", "print(trainer.steps, trainer.run_dir.name)"
+        open_lab(server),
+        "rewound.ipynb",
+        REAL,
+        "trainer.start(10**9, paused=True)",  # a million steps, the panel's own goal, are over within a second
+        "print(trainer.steps, trainer.run_dir.name)",
     )
+    lab.finish(1)
+    lab.panel("paused")
     lab.hook("step").click()
     lab.page.wait_for_function("() => document.querySelector('[data-testid=panel-steps]').dataset.steps === '4096'")
     lab.panel("paused")
