@@ -18,7 +18,7 @@ STOP = "trainer.stop(); trainer.wait()"
 LAYERS = """print(json.dumps([[x.name, x.norm, x.gradient, x.idle] for x in trainer.network().layers]))"""
 QUIET = """sections = display._shown[trainer].panel._sections
 lookout, scene = sections._lookout, sections._projector
-while lookout._asked or scene._wanted:  # what was asked before the sections were folded is answered
+while lookout._asked or scene.wanted:  # what was asked before the sections were folded is answered
     time.sleep(0.01)
 before, steps = (lookout._next, scene._number), trainer.steps
 while time.monotonic() < lookout._next or trainer.steps < steps + 200_000:

@@ -11,6 +11,7 @@ import torch
 import workbench as wb
 from workbench.errors import InputError
 from workbench.ui.scene import director as directing
+from workbench.ui.scene import projector as projecting
 from workbench.ui.scene.widget import Scene
 
 SMALL = {"horizon": 8, "minibatches": 2, "epochs": 1}
@@ -155,6 +156,25 @@ def test_a_page_that_never_answers_gets_one_frame(build, monkeypatch, eventually
     assert len(page.frames) == 1
     assert len(read) == 1
     assert page.next()[0]["steps"] == trainer.steps
+
+
+def test_slow_frames_of_training_are_answered_now_and_then_and_those_of_play_one_by_one(build, monkeypatch, eventually):
+    monkeypatch.setattr(projecting, "SLOW", 0.0)
+    trainer, scene, page = build()
+    trainer.start(10**9)
+    page.more(hello=True)
+    page.after(projecting.AHEAD - 1)
+    seen = trainer.steps
+    eventually(lambda: trainer.steps > seen + 1000 * LANES and not scene.projector.wanted, "steps")
+    answers = [header["answer"] for header, _ in page.frames]
+    assert answers == [False] * (projecting.AHEAD - 1) + [True]
+    trainer.pause()
+    eventually(lambda: trainer.status == "paused", "the pause")
+    assert page.next(hello=True)[0]["answer"] is False  # more may come, but the person asks for something else
+    page.say("play")
+    eventually(lambda: page.frames[-1][0]["mode"] == "play", "a frame of play")
+    assert [header["answer"] for header, _ in page.frames if header["mode"] == "play"] == [True]
+    assert not scene.projector.wanted
 
 
 def test_lanes_at_play_stand_still_unless_a_page_wants_to_see_them(build, eventually):

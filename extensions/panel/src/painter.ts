@@ -22,12 +22,12 @@ export function painter(root: Element, told: (cost: number | null) => void) {
   }
 
   function draw(): void {
-    frame = 0;
     began = performance.now();
     for (const work of due) {
       due.delete(work);
-      work();
+      work(); // What it asks for is done in the same frame.
     }
+    frame = 0;
     after.port2.postMessage(null); // It arrives when the frame is laid out, painted and handed over.
   }
 

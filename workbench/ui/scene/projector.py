@@ -1,7 +1,7 @@
 """Sends a scene to pages: a frame only when a page that is looked at has shown the one before.
 
 A page asks: `more`, with the number of the frame it has drawn. Nothing is read, played or sent until one does, so
-nothing can pile up, and a page that is hidden or gone costs nothing. One thread, the publisher's, does all of it.
+nothing can pile up, and a page that is hidden or gone soon costs nothing. One thread, the publisher's, does all of it.
 """
 
 import logging
@@ -22,6 +22,8 @@ from workbench.ui.text import failure
 
 SHORTEST = 0.004  # seconds between two looks
 BLOCKED = 0.05  # seconds that the thread waits for a message at a time
+AHEAD = 5  # frames that one `more` is good for while they come slowly: JupyterLab redraws itself for each message
+SLOW = 0.5  # seconds between two frames; no page takes so long to draw one
 BYTES_PER_SECOND = 600_000  # Jupyter drops messages of a kernel that writes more than a million
 LOGGER = logging.getLogger(__name__)
 
@@ -49,7 +51,7 @@ class Projector:
         self._lock = threading.Lock()
         self.publisher = Publisher(self, SHORTEST)
         self.director = Director(trainer, check_lanes(lanes), _knock(self._inbox, self.publisher))
-        self._number, self._wanted, self._not_before = 0, False, 0.0
+        self._number, self._left, self._not_before = 0, 0, 0.0
         self._pace = Pace()
         self._unsubscribe = trainer.subscribe(_waker(self.publisher))
 
@@ -71,6 +73,15 @@ class Projector:
             self._inbox.put({"kind": "refused", "text": str(error)})
             self.publisher.wake()
 
+    @property
+    def wanted(self) -> bool:
+        """Whether a page waits for a frame."""
+        return self._left > 0
+
+    def _granted(self) -> int:
+        """Return the frames that one `more` is good for."""
+        return AHEAD if self.director.mode == "training" and self.director.rest >= SLOW else 1
+
     def publish(self) -> bool:
         """Do what was asked for and what is due, and send a frame if one is wanted; return whether more is to come."""
         trainer = self._trainer()
@@ -81,18 +92,18 @@ class Projector:
         with self._lock:
             self._listen(trainer)
             try:
-                self.director.advance(trainer, self._wanted)
+                self.director.advance(trainer, self.wanted)
             except Exception as error:
                 self._complain(error)
             self._send_frame(trainer)
-            more = self.director.pause_for(trainer, self._wanted) is not None
+            more = self.director.pause_for(trainer, self.wanted) is not None
         if more or not self._inbox.empty():
             self.publisher.wake()
         return more
 
     def _listen(self, trainer: Any) -> None:
         """Take messages until something is due."""
-        pause = self.director.pause_for(trainer, self._wanted)
+        pause = self.director.pause_for(trainer, self.wanted)
         timeout = 0.0 if pause is None else min(pause, BLOCKED)
         while True:
             try:
@@ -101,10 +112,11 @@ class Projector:
                 return
             timeout = 0.0
             if message["kind"] == "more":
-                self._wanted = self._wanted or message["hello"] or message["frame"] == self._number
-                self.director.changed = self.director.changed or message["hello"]
                 self._pace.hear("page", message["cost"])
                 self.director.rest = self._pace.pause()
+                if message["hello"] or message["frame"] == self._number:
+                    self._left = self._granted()
+                self.director.changed = self.director.changed or message["hello"]
             elif message["kind"] == "refused":
                 self.director.notice, self.director.changed = message["text"], True
             elif message["kind"] != "ready":
@@ -124,13 +136,13 @@ class Projector:
 
     def _send_frame(self, trainer: Any) -> None:
         now = time.monotonic()
-        if not self._wanted or not self.director.changed or now < self._not_before:
+        if not self.wanted or not self.director.changed or now < self._not_before:
             return
         header, buffers = self.director.frame(trainer)
         self._number += 1
-        self._wanted = False
+        self._left = min(self._left, self._granted()) - 1
         self._not_before = now + sum(map(len, buffers)) / BYTES_PER_SECOND
-        self.say({"kind": "frame", "number": self._number, **header}, buffers)
+        self.say({"kind": "frame", "number": self._number, "answer": self._left == 0, **header}, buffers)
 
     def close(self) -> None:
         """Free what plays, and end the publisher."""

@@ -1,8 +1,9 @@
-// The wire: a frame is asked for when the last one is on the screen, and only while somebody may see it.
+// The wire: frames are asked for when one that wants an answer is on the screen, and only while somebody may see them.
 
 import type { Header, Request, SceneModel } from "./model";
 
-const PATIENCE = 2500; // milliseconds without a frame after which it is asked for again
+const PATIENCE = 4000; // milliseconds without a frame after which it is asked for again: Python rests for half as long
+const LOOKS = 1000; // milliseconds between two looks at the time
 
 export interface Link {
   ask(request: Request): void;
@@ -22,7 +23,9 @@ export function link(
   lost: (overdue: boolean) => void,
 ): Link {
   let cost: number | null = null;
-  let owed = true; // whether the last frame is drawn and not yet answered
+  let owed = true; // whether the last frame is drawn, wants an answer and has none yet
+  let answer = true; // whether the last frame wants one
+  let late = false;
   let last = -1;
   let heard = performance.now();
 
@@ -37,16 +40,17 @@ export function link(
   const onMessage = (content: Header, buffers: DataView[]) => {
     if (content.kind !== "frame") return;
     last = content.number;
+    answer = content.answer !== false;
     heard = performance.now();
-    lost(false);
+    if (late) lost((late = false));
     take(content, buffers);
   };
   const timer = window.setInterval(() => {
     if (cost === null || owed || performance.now() - heard < PATIENCE) return;
     heard = performance.now();
-    if (moving()) lost(true);
+    if (moving()) lost((late = true));
     more(true);
-  }, PATIENCE);
+  }, LOOKS);
 
   const listen = () => model.on("msg:custom", onMessage as never);
   const deafen = () => model.off("msg:custom", onMessage as never);
@@ -54,7 +58,7 @@ export function link(
   return {
     ask,
     drawn() {
-      owed = true;
+      owed = answer;
       settle();
     },
     look(next) {

@@ -21,6 +21,7 @@ export interface About {
 export interface Header {
   kind: "frame";
   number: number;
+  answer?: boolean;
   mode: "training" | "play";
   status: string;
   steps: number;

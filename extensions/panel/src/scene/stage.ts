@@ -59,11 +59,12 @@ export function stage(about: About, ask: Ask) {
     canvas.hidden = picture === null;
     plain.hidden = picture !== null || frame.picture !== null;
     film(frame);
-    if (picture) paint(canvas, picture, lanes[header.lane]!, Math.min(box.clientWidth, (TALLEST * picture.width) / picture.height));
+    const [wide, narrow] = [box.clientWidth, tiles[0]?.clientWidth ?? 0]; // Read before anything is written: one layout.
+    if (picture) paint(canvas, picture, lanes[header.lane]!, Math.min(wide, (TALLEST * picture.width) / picture.height));
     tiles.forEach((each, k) => {
       const inner = each.firstElementChild as HTMLCanvasElement;
       inner.hidden = picture === null;
-      if (picture) paint(inner, picture, lanes[k]!, each.clientWidth - 4);
+      if (picture) paint(inner, picture, lanes[k]!, narrow - 4);
       const { total, length } = figures[k]!;
       write(each.lastElementChild!, brief(total));
       mark(each, "aria-pressed", String(k === header.lane));
