@@ -10,25 +10,21 @@ Counted are the steps from start to stop, by the wall.
 
 import argparse
 import json
-import shutil
 import statistics
-import sys
 import tempfile
+import time
 from pathlib import Path
 
-from playwright.sync_api import sync_playwright
+from onpage import notebook
 
 from workbench.machine import processor, processors, versions
-
-ROOT = Path(__file__).parents[1]
-sys.path.insert(0, str(ROOT / "tests" / "browser"))
 
 SETTINGS = {"horizon": 32, "epochs": 1}
 LANES = 4096
 BARE, PANEL, VIEWS = "bare", "panel", "views"
-FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]
 
 PREPARE = f"""import json, tempfile, time, workbench as wb
+from pathlib import Path
 folder = tempfile.mkdtemp()
 settings = dict(lanes={LANES}, seed=1, checkpoint_seconds=1e9)
 trainers = {{}}
@@ -48,33 +44,21 @@ rows = []
 for k in range({rounds}):
     turns = names[k % 3:] + names[:k % 3]
     rows.append({{name: speed(trainers[name], {seconds}) for name in turns}})
-print(json.dumps(rows))"""
+Path({place!r}).write_text(json.dumps(rows))"""
 
 
 def measured(rounds: int, seconds: float) -> list[dict[str, float]]:
     """Return the steps per second of each trainer in each round."""
-    from jupyterserver import JupyterServer
-    from lab import Lab
-
-    path = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-    assert path, "no browser: install the system's chromium"
-    with (
-        tempfile.TemporaryDirectory() as folder,
-        sync_playwright() as playwright,
-        JupyterServer(Path(folder)) as server,
-    ):
-        browser = playwright.chromium.launch(executable_path=path, args=FLAGS)
-        page = browser.new_page(viewport={"width": 1280, "height": 2600})
-        lab = Lab(page, server)
-        shown = [f'trainers["{PANEL}"]', f'display(trainers["{VIEWS}"])', f'trainers["{VIEWS}"].watch(lanes=8)']
-        lab.open(lab.write("cost.ipynb", PREPARE, *shown, MEASURE.format(seconds=seconds, rounds=rounds)))
-        for index in range(4):
-            lab.finish(index, timeout=180_000)
-        page.locator('[data-testid="panel"]').nth(1).wait_for()
-        page.locator('[data-testid="scene"]').first.wait_for()
-        printed = lab.finish(4, timeout=int(1000 * (6 * rounds * seconds + 120)))
-        browser.close()
-    return json.loads(printed)
+    shown = [f'trainers["{PANEL}"]', f'display(trainers["{VIEWS}"])', f'trainers["{VIEWS}"].watch(lanes=8)']
+    with tempfile.TemporaryDirectory() as folder:
+        place = Path(folder) / "rows.json"
+        measure = MEASURE.format(rounds=rounds, seconds=seconds, place=str(place))
+        deadline = time.monotonic() + 6 * rounds * seconds + 120
+        with notebook([PREPARE, *shown, measure]):
+            while not (place.exists() and place.read_text()):
+                assert time.monotonic() < deadline, "the cell that measures has not come to its end"
+                time.sleep(1.0)
+        return json.loads(place.read_text())
 
 
 def main() -> None:
