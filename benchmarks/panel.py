@@ -1,6 +1,6 @@
 """Measure what a panel, and a view of eight lanes, cost a training at full speed: in a real JupyterLab, with Chromium.
 
-    python benchmarks/panel.py [--rounds 9] [--seconds 10] [--output benchmarks/results/panel.json]
+    python benchmarks/panel.py [--rounds 12] [--seconds 8] [--output benchmarks/results/panel.json]
 
 Three trainers of one configuration train in turn in one kernel: one that is not shown, one with its panel on the
 page, and one whose lanes are watched beside its panel. The page shows both all along; what does not train does
@@ -32,12 +32,14 @@ for name in ("{BARE}", "{PANEL}", "{VIEWS}"):
     trainers[name] = wb.Trainer("CartPole-v1", wb.PPO(**{SETTINGS!r}), run_dir=folder + "/" + name, **settings)
     trainers[name].train(10 * 32 * {LANES})"""
 MEASURE = """def speed(trainer, seconds):
-    steps, began = trainer.steps, time.perf_counter()
     trainer.start(10**12)
+    time.sleep(2.0)
+    steps, began = trainer.steps, time.perf_counter()
     time.sleep(seconds)
+    speed = (trainer.steps - steps) / (time.perf_counter() - began)
     trainer.stop()
     trainer.wait()
-    return (trainer.steps - steps) / (time.perf_counter() - began)
+    return speed
 
 names = list(trainers)
 rows = []
@@ -53,7 +55,7 @@ def measured(rounds: int, seconds: float) -> list[dict[str, float]]:
     with tempfile.TemporaryDirectory() as folder:
         place = Path(folder) / "rows.json"
         measure = MEASURE.format(rounds=rounds, seconds=seconds, place=str(place))
-        deadline = time.monotonic() + 6 * rounds * seconds + 120
+        deadline = time.monotonic() + 6 * rounds * (seconds + 2) + 120
         with notebook([PREPARE, *shown, measure]):
             while not (place.exists() and place.read_text()):
                 assert time.monotonic() < deadline, "the cell that measures has not come to its end"
@@ -64,8 +66,8 @@ def measured(rounds: int, seconds: float) -> list[dict[str, float]]:
 def main() -> None:
     """Measure, and write the record."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rounds", type=int, default=9)
-    parser.add_argument("--seconds", type=float, default=10.0)
+    parser.add_argument("--rounds", type=int, default=12)
+    parser.add_argument("--seconds", type=float, default=8.0)
     parser.add_argument("--output", type=Path)
     options = parser.parse_args()
     rows = measured(options.rounds, options.seconds)

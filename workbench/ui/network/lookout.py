@@ -62,7 +62,7 @@ class Lookout:
         sample = self._glance.answer(trainer)
         if sample is None and not self._glance.pending:
             steps = trainer.steps
-            if all(seen == steps for seen in self._asked):
+            if all(seen == steps for seen in tuple(self._asked)):  # a page may ask meanwhile, on another thread
                 return False
             if time.monotonic() < self._next:
                 return True

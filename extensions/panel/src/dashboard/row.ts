@@ -56,7 +56,6 @@ export function tableRow(id: string, focus: () => void, tick: (on: boolean) => v
 
   return {
     root,
-    focus: () => name.focus(),
     update(row: Row, points: number[], focused: boolean, ticked: boolean, place: number): void {
       mark(root, "data-state", row.state);
       mark(root, "aria-current", focused ? "true" : null);
