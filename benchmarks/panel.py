@@ -5,7 +5,8 @@
 Three trainers of one configuration train in turn in one kernel: one that is not shown, one with its panel on the
 page, and one whose lanes are watched beside its panel. The page shows both all along; what does not train does
 nothing. Each round begins with another one of them and gives the ratio of the speeds; their medians are reported.
-Counted are the steps from start to stop, by the wall.
+Counted are the steps of so many seconds, by the wall, from two seconds after the start on: starting and stopping
+are drawn at once, whatever they cost.
 """
 
 import argparse

@@ -82,6 +82,7 @@ def test_the_supplied_notebook_trains_with_what_it_has():
         ({"notebook": SUPPLIED, "grid": "clip"}, "names no values"),
         ({"notebook": SUPPLIED, "grid": "clip=1 seed=4..1"}, "write a range upwards"),
         ({"notebook": SUPPLIED, "grid": "--folder=/tmp"}, "names no values"),
+        ({"notebook": SUPPLIED, "grid": 'clip="1'}, "close every quotation"),
         ({"notebook": SUPPLIED, "grid": "clip=" + "1," * 2000}, "write at most"),
         ({"notebook": SUPPLIED, "grid": "clip=1", "workers": 0}, "workers=0 is out of range"),
     ],
@@ -92,6 +93,16 @@ def test_what_cannot_be_executed_is_refused_in_a_sentence(batches, command, text
     remark = asked(batches, kind="begin", **command)["remark"]
     assert text in remark["text"]
     assert remark["tone"] == "error"
+
+
+def test_values_with_spaces_are_quoted(place, batches, monkeypatch):
+    begun = []
+    monkeypatch.setattr(subprocess, "Popen", lambda command, **_: begun.append(command))
+    notebook(place / "a.ipynb")
+    batches.find()
+    batches.begin("a.ipynb", """output='a b',"c" x=1""", None)
+    batches._begun.pop()[1].close()
+    assert begun[0][-2:] == ["--grid=output=a b,c", "--grid=x=1"]
 
 
 def test_a_batch_is_executed_watched_and_ended(place, batches):

@@ -3,6 +3,7 @@
 import ast
 import json
 import os
+import shlex
 import subprocess
 import sys
 import tempfile
@@ -94,7 +95,7 @@ class Batches:
 
         Args:
             notebook: One that was found.
-            grid: NAME=VALUE,... for each parameter, with spaces between.
+            grid: NAME=VALUE,... for each parameter, with spaces between; values with spaces are quoted, as in a shell.
             workers: How many at a time; half as many as there are cores if None.
 
         Raises:
@@ -106,7 +107,11 @@ class Batches:
             raise InputError(f"parameters have {len(grid)} characters; write at most {LONGEST}.")
         if workers is not None and (isinstance(workers, bool) or not isinstance(workers, int) or workers < 1):
             raise InputError(f"workers={workers!r} is out of range; pass an integer of at least 1.")
-        source, axes = self._notebooks[notebook], grid.split()
+        try:
+            axes = shlex.split(grid)
+        except ValueError as error:
+            raise InputError(f"parameters={grid!r} cannot be read ({error}); close every quotation.") from None
+        source = self._notebooks[notebook]
         (first, *_) = tasks_of(dict(map(parsed, axes)), None)
         check_known(first.parameters, parameters_of(source))
         folder = self._folder / f"{source.stem}-{datetime.now():%Y%m%d-%H%M%S}"
