@@ -17,6 +17,8 @@ RUN := runs/demo-$(shell date +%Y%m%d-%H%M%S)
 CONTRACT := tests/contract/test_environments.py $(addprefix tests/kernels/test_,arrays.py cpu_target.py mathematics.py returns.py rng.py)
 # What compiles far more than it runs: measuring its coverage costs half as long again, and sees lines that `coverage` sees anyway.
 COMPILING := tests/contract tests/kernels/envs
+# Of the tests in a browser, those that need hardly more than a canvas; the others begin kernels, and do so one after the other.
+CANVAS := $(addprefix tests/browser/test_,picture_in_browser.py play_in_browser.py)
 # COVER=1 makes `test` measure coverage on its way. Test files are dealt to one process a core: ARGS="-n 0" keeps them in one.
 PYTEST := $(BIN)/python -m $(if $(COVER),coverage run -m,) pytest
 APART := -n logical --maxprocesses 8 --dist
@@ -88,7 +90,8 @@ learning: $(WHOLE) ## run the tests that train agents to their goals
 
 browser: $(WHOLE) ## run the tests in a real JupyterLab, in the system's Chromium
 	@sh .ci/chromium
-	$(BIN)/python -m pytest -m browser
+	$(BIN)/python -m pytest -m browser $(APART) worksteal $(CANVAS)
+	$(BIN)/python -m pytest -m browser $(addprefix --ignore=,$(CANVAS))
 
 docs: $(WHOLE) ## build the site into docs/_build/html
 	$(BIN)/python -m sphinx -W --keep-going -b html docs docs/_build/html

@@ -20,6 +20,15 @@ row = torch.from_numpy(np.ascontiguousarray(moment.observation[:, 0]))[None]
 with torch.no_grad():
     policy, value, _ = trainer.algorithm.model(row)
 print(*policy.log_probs.exp()[0].tolist(), value.item())"""
+COUNT = """from workbench.ui.scene import projector as module
+module.SLOW = 0.0  # as if frames came slowly, which they do not
+projector, answers = view.scene.projector, []
+projector._pace.pause = lambda: 0.0
+ask, first = projector.ask, projector._number
+projector.ask = lambda *messages: (answers.extend(each for each in messages if each["kind"] == "more"), ask(*messages))
+trainer.start(10**10)
+print(first, module.AHEAD)"""
+TOLD = "trainer.stop(); trainer.wait(); print(projector._number - first, len(answers))"
 CHANGES = """count => {
   const canvas = document.querySelector('[data-testid="scene-canvas"]');
   const seen = new Set();
@@ -78,6 +87,17 @@ class Stage:
     def numbers(self, part):
         rows = self.page.locator(f'[data-testid="scene-{part}"] .wbs-row').all()
         return [float(row.get_attribute("data-value")) for row in rows]
+
+
+def test_slow_frames_are_answered_now_and_then(open_lab, server, tmp_path):
+    stage = Stage(open_lab(server), tmp_path, "answers.ipynb", COUNT, TOLD)
+    first, ahead = map(int, stage.lab.finish(3).split())
+    stage.page.wait_for_function(
+        "least => Number(document.querySelector('[data-testid=scene]').dataset.number) > least", arg=first + 40
+    )
+    frames, answers = map(int, stage.lab.finish(4).split())
+    assert frames > 40
+    assert abs(answers - frames / ahead) <= 3
 
 
 def test_training_is_watched_and_the_policy_plays(open_lab, server, tmp_path, artefacts):
