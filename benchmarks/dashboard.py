@@ -179,7 +179,7 @@ def seen(address, chromium, runs):
         page = browser.new_page()
         started = time.perf_counter()
         page.goto(address)
-        page.wait_for_function(WHOLE, arg=runs, polling=20)
+        page.wait_for_function(WHOLE, arg=runs, polling=100)  # each look goes through the whole page
         seconds = time.perf_counter() - started
         browser.close()
     return seconds

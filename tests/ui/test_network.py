@@ -239,6 +239,16 @@ def test_a_second_look_waits(build, monkeypatch):
     assert len(page.messages) == 1
 
 
+def test_a_look_at_a_trainer_that_rests_delays_no_other(build, monkeypatch):
+    monkeypatch.setattr(looking, "TRAINING_SHARE", 1e-12)
+    trainer = build()
+    page = Watched(trainer)
+    page.ask()
+    trainer.train(LANES * 8)
+    page.ask()
+    assert [message["steps"] for message in page.messages] == [0, LANES * 8]
+
+
 def test_what_cannot_be_looked_at_says_why(build, monkeypatch, caplog):
     trainer = build()
     monkeypatch.setattr(trainer.algorithm, "outlook", lambda *_: 1 / 0)

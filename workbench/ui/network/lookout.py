@@ -74,11 +74,11 @@ class Lookout:
         return True
 
     def _tell(self, trainer: Any, sample: Sample) -> None:
-        started = time.monotonic()
+        started = time.thread_time()
         network = network_of(trainer, sample)
         self._asked -= self._served
-        now = time.monotonic()
-        self._next = now + max(PERIOD, (now - started) / SHARE, sample.seconds / TRAINING_SHARE)
+        took = time.thread_time() - started
+        self._next = time.monotonic() + max(PERIOD, took / SHARE, sample.seconds / TRAINING_SHARE)
         layers = [_plain(layer) for layer in network.layers]
         self._say({"kind": "network", "steps": network.steps, "observations": network.observations, "layers": layers})
 

@@ -23,7 +23,7 @@ class Sample:
         steps: That it had learned from.
         gradients: L2 norms of the newest update's gradient, by parameter.
         shown: The observations [N, R] of lanes, with what else the policy is given: carry, mask, first; or None each.
-        seconds: What it took to take.
+        seconds: Of a core, that training waited for it; 0 where it rested.
     """
 
     algorithm: Any
@@ -56,13 +56,14 @@ def networks_of(algorithm: Any) -> dict[str, torch.nn.Module]:
 
 def sample_of(trainer: Any) -> Sample:
     """Take a sample, on training's thread between two iterations; nothing is changed or drawn."""
-    started = time.perf_counter()
+    started = time.thread_time()
     norms = trainer.loop.learner.gradient_norms()
     named = learned(networks_of(trainer.algorithm))
     gradients = {name: norms[parameter] for name, parameter in named if parameter in norms}
     shown = _shown(trainer)
     algorithm = copied(trainer.algorithm)
-    return Sample(algorithm, trainer.steps, gradients, shown, time.perf_counter() - started)
+    seconds = time.thread_time() - started if trainer.status == "running" else 0.0
+    return Sample(algorithm, trainer.steps, gradients, shown, seconds)
 
 
 def _shown(trainer: Any) -> tuple[Any, Any, Any, Any]:
