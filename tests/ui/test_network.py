@@ -239,7 +239,7 @@ def test_a_second_look_waits(build, monkeypatch):
     assert len(page.messages) == 1
 
 
-def test_a_look_at_a_trainer_that_rests_delays_no_other(build, monkeypatch):
+def test_a_look_at_a_trainer_that_rests_delays_no_other(build, at_once, monkeypatch):
     monkeypatch.setattr(looking, "TRAINING_SHARE", 1e-12)
     trainer = build()
     page = Watched(trainer)
