@@ -23,11 +23,14 @@ export function painter(root: Element, told: (cost: number | null) => void) {
 
   function draw(): void {
     began = performance.now();
-    for (const work of due) {
-      due.delete(work);
-      work(); // What it asks for is done in the same frame.
+    try {
+      for (const work of due) {
+        due.delete(work);
+        work(); // What it asks for is done in the same frame.
+      }
+    } finally {
+      frame = 0; // One drawing that fails is not the last one.
     }
-    frame = 0;
     after.port2.postMessage(null); // It arrives when the frame is laid out, painted and handed over.
   }
 
